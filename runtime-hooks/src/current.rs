@@ -1,0 +1,170 @@
+//! Which runtime is current on this thread.
+//!
+//! A thread-local holds a *borrowed* pointer to the handle in scope: setting it costs two stores,
+//! reading it one, and nothing is counted. It is `const`-initialised and has no destructor, so it is
+//! simply absent at thread exit, not an error.
+//!
+//! Scopes are closures, so they nest and cannot be left in the wrong order; a panic restores too.
+//!
+//! Without thread-locals (`no_std`) there is one runtime, linked in by [`static_runtime!`], and it is
+//! current everywhere.
+//!
+//! # Invariants
+//!
+//! - **R1** A pointer in the slot is to a handle that outlives the scope that put it there; the scope
+//!   restores the previous one before it ends, also by unwinding.
+
+use core::ptr;
+
+use crate::Handle;
+
+#[cfg(all(feature = "std", not(any(loom, shuttle))))]
+mod slot {
+    use super::Handle;
+    use core::cell::Cell;
+    use core::ptr;
+    use core::sync::atomic::{AtomicU64, Ordering};
+
+    std::thread_local! {
+        static CURRENT: Cell<*const Handle> = const { Cell::new(ptr::null()) };
+        static THREAD: Cell<u64> = const { Cell::new(0) };
+    }
+
+    #[inline]
+    pub(super) fn get() -> *const Handle {
+        CURRENT.with(Cell::get)
+    }
+
+    #[inline]
+    pub(super) fn replace(new: *const Handle) -> *const Handle {
+        CURRENT.with(|current| current.replace(new))
+    }
+
+    /// This thread's number, never reused, never zero.
+    #[inline]
+    pub(crate) fn thread() -> u64 {
+        THREAD.with(|mine| match mine.get() {
+            0 => {
+                static NEXT: AtomicU64 = AtomicU64::new(1);
+                mine.set(NEXT.fetch_add(1, Ordering::Relaxed));
+                mine.get()
+            }
+            number => number,
+        })
+    }
+}
+
+#[cfg(any(loom, shuttle))]
+mod slot {
+    use super::Handle;
+    use core::cell::Cell;
+    use core::ptr;
+    #[cfg(loom)]
+    use loom::thread_local;
+    #[cfg(shuttle)]
+    use shuttle::thread_local;
+
+    thread_local! {
+        static CURRENT: Cell<*const Handle> = Cell::new(ptr::null());
+    }
+
+    pub(super) fn get() -> *const Handle {
+        CURRENT.with(|current| current.get())
+    }
+
+    pub(super) fn replace(new: *const Handle) -> *const Handle {
+        CURRENT.with(|current| current.replace(new))
+    }
+
+    pub(crate) fn thread() -> u64 {
+        1
+    }
+}
+
+#[cfg(not(any(feature = "std", loom, shuttle)))]
+mod slot {
+    use super::Handle;
+
+    unsafe extern "Rust" {
+        // Defined by `static_runtime!`. A link error that names it means: no runtime was chosen.
+        safe fn __runtime_hooks_static_runtime() -> &'static Handle;
+    }
+
+    #[inline]
+    pub(super) fn get() -> *const Handle {
+        __runtime_hooks_static_runtime()
+    }
+
+    #[inline]
+    pub(super) fn replace(_: *const Handle) -> *const Handle {
+        get()
+    }
+}
+
+#[cfg(feature = "std")]
+pub(crate) use slot::thread;
+
+/// Calls `f` with the current handle.
+#[inline]
+pub fn with<R>(f: impl FnOnce(Option<&Handle>) -> R) -> R {
+    // SAFETY: a pointer in the slot is to a live handle (R1), for as long as the innermost scope
+    // lasts, which is longer than this call.
+    f(unsafe { slot::get().as_ref() })
+}
+
+/// Calls `f` with `handle` current, without entering the runtime's own context: for whoever stands
+/// in it already, as the driver of a task does.
+#[inline]
+pub(crate) fn set<R>(handle: &Handle, f: impl FnOnce() -> R) -> R {
+    // The same handle, or a clone of it, is current for most polls: a worker sets its own once.
+    if with(|current| current.is_some_and(|current| current.is_clone_of(handle))) {
+        return f();
+    }
+    let _restore = Restore(slot::replace(ptr::from_ref(handle)));
+    f()
+}
+
+/// Puts the previous handle back (R1).
+struct Restore(*const Handle);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        slot::replace(self.0);
+    }
+}
+
+/// Makes `$runtime`, a `static` (or a constant path to one) whose type implements
+/// [`Runtime`](crate::hooks::Runtime), the current runtime of a program without thread-locals.
+///
+/// Used once in a program, at module level. With `std` there are thread-locals, and this has no
+/// effect: use [`Handle::enter`].
+///
+/// ```
+/// # use runtime_hooks::hooks::{Info, Runtime, Spawn, Tag, Why};
+/// # use runtime_hooks::task::Runnable;
+/// # struct Blinky(Tag);
+/// # impl Spawn for Blinky { fn schedule(&self, _: Runnable, _: Why) {} }
+/// # impl Runtime for Blinky {
+/// #     fn tag(&self) -> &Tag { &self.0 }
+/// #     fn info(&self) -> Info { Info::new("blinky") }
+/// #     fn spawner(&self) -> &dyn Spawn { self }
+/// # }
+/// static RUNTIME: Blinky = Blinky(Tag::new());
+/// runtime_hooks::static_runtime!(RUNTIME);
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! static_runtime {
+    ($runtime:path) => {
+        const _: () = {
+            static HANDLE: $crate::Handle = $crate::Handle::from_static(&$runtime);
+
+            // SAFETY: the name is this crate's own; a second definition is a link error.
+            #[unsafe(no_mangle)]
+            #[doc(hidden)]
+            pub fn __runtime_hooks_static_runtime() -> &'static $crate::Handle {
+                &HANDLE
+            }
+        };
+    };
+}

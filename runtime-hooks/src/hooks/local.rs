@@ -1,0 +1,34 @@
+//! Tasks that stay on one thread.
+
+use super::Why;
+use crate::Refused;
+use crate::task::{LocalRunnable, LocalTask};
+
+/// A thread's place in a runtime, as the runtime numbers them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Home(pub u32);
+
+/// Takes tasks whose future is not `Send`.
+///
+/// # Contract
+///
+/// - **LOCAL-1** (must) A local task is polled on its home thread only. (The cell checks the thread
+///   itself and refuses to run elsewhere: a wrong answer of `home` is a bug, not unsoundness.)
+/// - **LOCAL-2** (must) It is dropped there too, or leaked if the thread has ended.
+/// - **LOCAL-3** (must) A wake from another thread unparks the home thread.
+/// - **LOCAL-4** (must) Accepted at any time on the home thread; every queued task runs.
+pub trait SpawnLocal: Send + Sync {
+    /// The home that the calling thread is, if it is one.
+    fn home(&self) -> Option<Home>;
+
+    /// Takes a new task for `home`, or for the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// Gives it back with the reason.
+    fn spawn(&self, home: Option<Home>, task: LocalTask) -> Result<(), (LocalTask, Refused)>;
+
+    /// Puts `job` on the queue of `home`, from any thread. If that thread has ended, call
+    /// [`LocalRunnable::leak`].
+    fn schedule(&self, home: Home, job: LocalRunnable, why: Why);
+}

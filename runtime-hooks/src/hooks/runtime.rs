@@ -1,0 +1,177 @@
+//! The hook that leads to all others.
+
+use core::any::{Any, TypeId};
+
+use super::{BlockOn, Blocking, Budget, Metrics, Spawn, Timer, VirtualTime};
+#[cfg(feature = "std")]
+use super::{Completion, Drive, Net, Reactor, SpawnLocal};
+
+/// The identity of a runtime: the address of this byte.
+///
+/// Two handles are equal when they lead to the same tag. A runtime keeps one in its state (not one
+/// per worker).
+#[derive(Debug, Default)]
+// One byte, so that two tags never share an address.
+pub struct Tag(#[allow(dead_code, reason = "only its address matters")] u8);
+
+impl Tag {
+    /// A new identity, once it has a fixed place.
+    pub const fn new() -> Tag {
+        Tag(0)
+    }
+}
+
+/// Facts about a runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Info {
+    /// Its name, as error texts show it.
+    pub name: &'static str,
+    /// How many threads may poll its tasks at the same time.
+    pub workers: usize,
+    /// Whether it takes new work.
+    pub state: State,
+}
+
+impl Info {
+    /// A running runtime with one worker.
+    pub const fn new(name: &'static str) -> Info {
+        Info { name, workers: 1, state: State::Running }
+    }
+
+    /// The same with `workers`.
+    pub const fn with_workers(mut self, workers: usize) -> Info {
+        self.workers = workers;
+        self
+    }
+
+    /// The same in `state`.
+    pub const fn with_state(mut self, state: State) -> Info {
+        self.state = state;
+        self
+    }
+}
+
+/// Whether a runtime takes new work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// It does.
+    Running,
+    /// Shutdown has begun: what runs may finish, new tasks are refused.
+    Draining,
+    /// It ended.
+    ShutDown,
+}
+
+/// A runtime, as libraries reach it through the current [`Handle`](crate::Handle).
+///
+/// Required are [`tag`](Runtime::tag), [`info`](Runtime::info) and [`spawner`](Runtime::spawner).
+/// The getters answer the same for the runtime's whole life. A *decorator* (a runtime that wraps
+/// another, to trace or to break it) answers [`inner`](Runtime::inner); getters it does not
+/// override then fall through, also those that are added in a later release.
+///
+/// # Contract
+///
+/// - **CTX-2** (must) The runtime is current during every poll, every destructor of a task, and
+///   every blocking closure. Running a [`Task`](crate::task::Task) or
+///   [`Runnable`](crate::task::Runnable) does this by itself.
+/// - **CTX-6** (must) A task belongs to the runtime it was spawned on, whichever thread polls,
+///   wakes or awaits it.
+/// - **SHUTDOWN-1** (must) When a blocking shutdown returns, every task has been dropped once, with
+///   the runtime current.
+/// - **SHUTDOWN-4** (must) Whatever still waits on a timer or source when the runtime ends is woken
+///   and told so.
+pub trait Runtime: Send + Sync + 'static {
+    /// The runtime's identity.
+    fn tag(&self) -> &Tag;
+
+    /// Name, size and state.
+    fn info(&self) -> Info;
+
+    /// Takes tasks.
+    fn spawner(&self) -> &dyn Spawn;
+
+    /// Calls `body` inside whatever this runtime, or the one that hosts it, keeps per thread
+    /// (tokio's context, a tracing span).
+    ///
+    /// Called when somebody *else* enters: [`Handle::enter`](crate::Handle::enter), a wrapped
+    /// future, tasks dropped at shutdown. Not called for each poll: whoever polls a task is the
+    /// runtime itself and stands in its own context already.
+    fn enter(&self, body: &mut dyn FnMut()) {
+        match self.inner() {
+            Some(inner) => inner.enter(body),
+            None => body(),
+        }
+    }
+
+    /// Sleeping and the clock.
+    fn timer(&self) -> Option<&dyn Timer> {
+        self.inner()?.timer()
+    }
+
+    /// Blocking a thread on a future.
+    fn block_on(&self) -> Option<&dyn BlockOn> {
+        self.inner()?.block_on()
+    }
+
+    /// Closures that block.
+    fn blocking(&self) -> Option<&dyn Blocking> {
+        self.inner()?.blocking()
+    }
+
+    /// Giving way after much work without waiting.
+    fn budget(&self) -> Option<&dyn Budget> {
+        self.inner()?.budget()
+    }
+
+    /// A clock that tests move.
+    fn virtual_time(&self) -> Option<&dyn VirtualTime> {
+        self.inner()?.virtual_time()
+    }
+
+    /// Figures, each present if the runtime counts it.
+    fn metrics(&self) -> Metrics {
+        self.inner().map_or_else(Metrics::default, |inner| inner.metrics())
+    }
+
+    /// Tasks that stay on one thread.
+    #[cfg(feature = "std")]
+    fn local_spawner(&self) -> Option<&dyn SpawnLocal> {
+        self.inner()?.local_spawner()
+    }
+
+    /// Readiness of sources.
+    #[cfg(feature = "std")]
+    fn reactor(&self) -> Option<&dyn Reactor> {
+        self.inner()?.reactor()
+    }
+
+    /// A turn of the driver, for whoever lends a thread.
+    #[cfg(feature = "std")]
+    fn driver(&self) -> Option<&dyn Drive> {
+        self.inner()?.driver()
+    }
+
+    /// Owned-buffer operations.
+    #[cfg(feature = "std")]
+    fn completion(&self) -> Option<&dyn Completion> {
+        self.inner()?.completion()
+    }
+
+    /// Sockets of the runtime's own making.
+    #[cfg(feature = "std")]
+    fn net(&self) -> Option<&dyn Net> {
+        self.inner()?.net()
+    }
+
+    /// A vendor's extra, by its type: see [`Handle::query`](crate::Handle::query).
+    fn query(&self, id: TypeId) -> Option<&dyn Any> {
+        self.inner()?.query(id)
+    }
+
+    /// The runtime that this one decorates.
+    fn inner(&self) -> Option<&dyn Runtime> {
+        None
+    }
+}

@@ -1,0 +1,63 @@
+//! Where tasks go.
+
+use super::Place;
+use crate::Refused;
+use crate::task::{Runnable, Task, TaskList};
+
+/// Why a job is handed to [`Spawn::schedule`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Why {
+    /// It is new.
+    Spawned,
+    /// It was woken.
+    Woken,
+    /// It is to be dropped, not polled: aborted, or nobody is left who could wake it.
+    Cancelled,
+}
+
+/// Takes tasks and runs them.
+///
+/// A runtime with queues of its own writes [`schedule`](Spawn::schedule) alone. One that hosts our
+/// tasks in another executor's tasks overrides [`spawn`](Spawn::spawn) and hands the
+/// [`Task`], which is a future, to its host; its `schedule` is then never called, because the
+/// host's own waker is used.
+///
+/// # Contract
+///
+/// - **TASK-1** (must) Every accepted task is polled at least once while the runtime is driven,
+///   without anyone awaiting its handle.
+/// - **TASK-2** (must) Neither `spawn` nor `schedule` polls or drops the task on the caller's stack.
+/// - **TASK-7** (must) Both work from a poll, a destructor, a waker, a blocking closure, a plain
+///   thread, and a thread of another runtime.
+/// - **WAKE-7** (must) No foreign code (a waker, a destructor) runs while an internal lock is held.
+/// - **SHUTDOWN-3** (must) During and after shutdown `spawn` gives the task back or drops it; its
+///   handle resolves *cancelled*.
+///
+/// Left open on purpose: the order in which tasks run, and the thread.
+pub trait Spawn: Send + Sync {
+    /// Puts `job` on a run queue. Infallible, because a wake cannot be refused: a runtime with a
+    /// bound reserves the place in `spawn`. Dropping `job` cancels its task.
+    fn schedule(&self, job: Runnable, why: Why);
+
+    /// Takes a new task, or gives it back with the reason.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] when the runtime is shutting down or full.
+    fn spawn(&self, task: Task) -> Result<(), (Task, Refused)> {
+        self.schedule(task.into_runnable(), Why::Spawned);
+        Ok(())
+    }
+
+    /// The list that new tasks join, so that shutdown finds those that are parked. `None` for hosts,
+    /// whose own tasks hold ours.
+    fn tasks(&self) -> Option<&TaskList> {
+        None
+    }
+
+    /// Memory for task cells. `None` means the heap.
+    fn place(&self) -> Option<&dyn Place> {
+        None
+    }
+}

@@ -1,0 +1,439 @@
+//! The memory of a task: header, future, outcome.
+//!
+//! This is the doing to `state`'s deciding. The functions here are unsafe in one way only: they take
+//! a pointer to a live cell (**T2**) and act on a part of it that the caller owns by **T1** or
+//! **T3**. `Raw` is that pointer; it is `Copy` and owns nothing.
+
+use core::alloc::Layout;
+use core::future::Future;
+use core::mem::MaybeUninit;
+use core::panic::Location;
+use core::pin::Pin;
+use core::ptr::NonNull;
+use core::task::{Context, Poll, Waker};
+
+use super::list::Links;
+use super::state::{Duty, State};
+use crate::contain::{contain, contain_quietly, discard};
+use crate::sync::UnsafeCell;
+use crate::{Capability, Handle, JoinError, Unsupported, current};
+
+/// Facts about a task.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Meta {
+    /// A number that no other live task of this program has, as long as fewer than 2³² were spawned.
+    pub id: u32,
+    /// The name given at spawn.
+    pub name: Option<&'static str>,
+    /// Where it was spawned.
+    pub at: &'static Location<'static>,
+}
+
+impl Meta {
+    /// The facts about a task that is about to be spawned at the caller.
+    #[track_caller]
+    pub fn new(name: Option<&'static str>) -> Meta {
+        Meta { id: super::runnable::next_id(), name, at: Location::caller() }
+    }
+}
+
+/// What every cell begins with.
+#[repr(C)]
+pub(super) struct Header {
+    vtable: &'static Vtable,
+    pub(super) state: State,
+    /// The runtime it belongs to.
+    pub(super) rt: Handle,
+    /// The join slot (T3).
+    join: UnsafeCell<MaybeUninit<Waker>>,
+    /// The host slot (T3).
+    host: UnsafeCell<MaybeUninit<Waker>>,
+    pub(super) links: Links,
+    pub(super) meta: Meta,
+    /// Whether the memory is the runtime's `Place`'s, rather than the heap's.
+    placed: bool,
+    /// For a local task: the thread's number, and its home.
+    #[cfg(feature = "std")]
+    pub(super) local: Option<super::local::Owner>,
+}
+
+/// The operations that know the future's type.
+struct Vtable {
+    layout: Layout,
+    /// Polls; on `Ready` the future is dropped and the outcome stored.
+    poll: unsafe fn(Raw, &mut Context<'_>) -> Poll<()>,
+    /// Drops the future and stores this outcome.
+    finish: unsafe fn(Raw, JoinError),
+    /// Moves the outcome out, to a `Result<T, JoinError>`.
+    take: unsafe fn(Raw, NonNull<()>),
+    /// Drops the outcome, if it was not taken.
+    discard: unsafe fn(Raw),
+}
+
+#[repr(C)]
+struct Cell<F: Future> {
+    header: Header,
+    stage: UnsafeCell<Stage<F>>,
+}
+
+impl<F: Future> Cell<F> {
+    const VTABLE: Vtable = Vtable {
+        layout: Layout::new::<Cell<F>>(),
+        poll: poll::<F>,
+        finish: finish::<F>,
+        take: take::<F>,
+        discard: drop_outcome::<F>,
+    };
+}
+
+enum Stage<F: Future> {
+    Future(F),
+    Outcome(Result<F::Output, JoinError>),
+    Empty,
+}
+
+/// A pointer to a cell.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub(super) struct Raw(pub(super) NonNull<Header>);
+
+impl Raw {
+    /// Lays `future` out in memory of the runtime's place or of the heap.
+    ///
+    /// The new cell is held by a driver and a join handle (see `State::new`). The caller sees to it
+    /// that the handle's `T` is the future's output, and that what is not `Send` stays on its thread.
+    pub(super) fn new<F: Future>(
+        rt: Handle,
+        meta: Meta,
+        #[cfg(feature = "std")] local: Option<super::local::Owner>,
+        future: F,
+    ) -> Result<Raw, Unsupported> {
+        let layout = Layout::new::<Cell<F>>();
+        let (memory, placed) = allocate(&rt, layout)?;
+        let header = Header {
+            vtable: &Cell::<F>::VTABLE,
+            state: State::new(),
+            rt,
+            join: UnsafeCell::new(MaybeUninit::uninit()),
+            host: UnsafeCell::new(MaybeUninit::uninit()),
+            links: Links::new(),
+            meta,
+            placed,
+            #[cfg(feature = "std")]
+            local,
+        };
+        let cell: NonNull<Cell<F>> = memory.cast();
+        // SAFETY: `allocate` gave memory of this layout, and nobody else knows it yet.
+        unsafe { cell.write(Cell { header, stage: UnsafeCell::new(Stage::Future(future)) }) };
+        Ok(Raw(cell.cast()))
+    }
+
+    /// The header.
+    ///
+    /// # Safety
+    ///
+    /// The cell is alive for `'a` (T2).
+    pub(super) unsafe fn header<'a>(self) -> &'a Header {
+        // SAFETY: alive, says the caller; the header is only ever shared.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// Polls the future with the task's runtime current.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the driver and the task is not done (T1).
+    #[inline]
+    pub(super) unsafe fn poll(self, cx: &mut Context<'_>) -> Poll<()> {
+        // SAFETY: a driver keeps the cell alive.
+        let header = unsafe { self.header() };
+        // SAFETY: the stage is ours, says the caller.
+        current::set(&header.rt, || unsafe { (header.vtable.poll)(self, cx) })
+    }
+
+    /// Drops the future, with the runtime entered, and stores `error` as the outcome.
+    ///
+    /// # Safety
+    ///
+    /// As [`Raw::poll`].
+    pub(super) unsafe fn finish(self, error: JoinError) {
+        // SAFETY: a driver keeps the cell alive.
+        let header = unsafe { self.header() };
+        // SAFETY: the stage is ours, says the caller.
+        header.rt.enter(|| unsafe { (header.vtable.finish)(self, error) });
+    }
+
+    /// After the outcome is stored: unlinks, publishes, wakes the joiner, lets go.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the driver, and stored an outcome. If it is not `hosted`, it holds the cell no
+    /// longer afterwards.
+    pub(super) unsafe fn complete(self, hosted: bool) {
+        // SAFETY: a driver keeps the cell alive until `publish` without duties, or `release_driver`.
+        let header = unsafe { self.header() };
+        header.links.unlink(self);
+        let published = header.state.publish(hosted);
+        if !hosted && !published.wake_joiner && !published.unclaimed {
+            return; // the cell may be gone already
+        }
+        if published.host_waker {
+            // SAFETY: `publish` cleared `HOST`, so the slot is ours (T3).
+            drop_quietly(unsafe { self.take_host() });
+        }
+        if published.unclaimed {
+            // SAFETY: there was no handle when `DONE` was set, so the outcome is ours (T1).
+            unsafe { self.drop_outcome() };
+        }
+        if published.wake_joiner {
+            // SAFETY: we set `DONE` and found `AWAITED`, so the slot is ours (T3).
+            let waker = unsafe { self.take_join() };
+            contain_quietly(|| waker.wake());
+        }
+        if !hosted {
+            // SAFETY: the driver's reference is ours to give up.
+            unsafe { self.release(header.state.release_driver()) };
+        }
+    }
+
+    /// Moves the outcome out.
+    ///
+    /// # Safety
+    ///
+    /// The outcome is the caller's (T1), is still there, and `T` is the future's output.
+    pub(super) unsafe fn take<T>(self) -> Result<T, JoinError> {
+        let mut outcome = MaybeUninit::<Result<T, JoinError>>::uninit();
+        let to = NonNull::from(&mut outcome).cast();
+        // SAFETY: ours and alive, says the caller; `to` has room for exactly this type.
+        unsafe { (self.header().vtable.take)(self, to) };
+        // SAFETY: `take` wrote it.
+        unsafe { outcome.assume_init() }
+    }
+
+    /// Drops the outcome if it is still there, with the runtime current.
+    ///
+    /// # Safety
+    ///
+    /// It is the caller's (T1).
+    pub(super) unsafe fn drop_outcome(self) {
+        // SAFETY: alive and ours, says the caller.
+        let header = unsafe { self.header() };
+        // SAFETY: as above.
+        current::set(&header.rt, || unsafe { (header.vtable.discard)(self) });
+    }
+
+    /// Does what a move asked for with [`Duty::Free`].
+    ///
+    /// # Safety
+    ///
+    /// `duty` came from this cell's state, in answer to giving up the caller's reference.
+    pub(super) unsafe fn release(self, duty: Duty) {
+        if duty == Duty::Free {
+            // SAFETY: that move took the last reference away (T2).
+            unsafe { self.free() };
+        }
+    }
+
+    /// Frees the memory.
+    ///
+    /// # Safety
+    ///
+    /// Nobody holds the cell (T2), and its stage is empty.
+    unsafe fn free(self) {
+        // SAFETY: nobody else can reach the header any more. What is left in it needs no drop but the
+        // handle, which outlives the memory because the place may be its runtime's.
+        let (rt, layout, placed) = unsafe {
+            let header = self.0.as_ptr();
+            ((&raw const (*header).rt).read(), (*header).vtable.layout, (*header).placed)
+        };
+        // SAFETY: this is the memory that `allocate` gave for this layout.
+        unsafe { deallocate(&rt, self.0.cast(), layout, placed) };
+        contain_quietly(|| drop(rt));
+    }
+
+    // ── slots ───────────────────────────────────────────────────────────────────────────────
+
+    /// Whether the filled join slot would wake the same task.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the handle and the slot was `Filled`. The driver may move the waker out at the
+    /// same time: both only read, and comparing looks at the waker's two words, not behind them.
+    pub(super) unsafe fn join_matches(self, waker: &Waker) -> bool {
+        // SAFETY: alive while the handle is; initialised since `AWAITED` was seen.
+        unsafe { self.header().join.with(|slot| (*slot).assume_init_ref().will_wake(waker)) }
+    }
+
+    /// Fills the join slot.
+    ///
+    /// # Safety
+    ///
+    /// It is the caller's and empty (T3).
+    pub(super) unsafe fn put_join(self, waker: Waker) {
+        // SAFETY: ours, says the caller.
+        unsafe { self.header().join.with_mut(|slot| _ = (*slot).write(waker)) };
+    }
+
+    /// Empties the join slot.
+    ///
+    /// # Safety
+    ///
+    /// It is the caller's and full (T3).
+    pub(super) unsafe fn take_join(self) -> Waker {
+        // SAFETY: ours and full, says the caller. Reading leaves the bytes for `join_matches`.
+        unsafe { self.header().join.with(|slot| (*slot).assume_init_read()) }
+    }
+
+    /// Whether the full host slot would wake the same task; as [`Raw::join_matches`].
+    ///
+    /// # Safety
+    ///
+    /// The caller is the host driver and saw `HOST`. An aborter may move the waker out meanwhile.
+    pub(super) unsafe fn host_matches(self, waker: &Waker) -> bool {
+        // SAFETY: alive while the `Task` is; initialised since `HOST` was seen.
+        unsafe { self.header().host.with(|slot| (*slot).assume_init_ref().will_wake(waker)) }
+    }
+
+    /// Fills the host slot.
+    ///
+    /// # Safety
+    ///
+    /// It is the caller's and empty (T3).
+    pub(super) unsafe fn put_host(self, waker: Waker) {
+        // SAFETY: ours, says the caller.
+        unsafe { self.header().host.with_mut(|slot| _ = (*slot).write(waker)) };
+    }
+
+    /// Empties the host slot.
+    ///
+    /// # Safety
+    ///
+    /// It is the caller's and full (T3).
+    pub(super) unsafe fn take_host(self) -> Waker {
+        // SAFETY: ours and full, says the caller.
+        unsafe { self.header().host.with(|slot| (*slot).assume_init_read()) }
+    }
+}
+
+/// Drops a foreign waker; a panic of its destructor stays here.
+pub(super) fn drop_quietly(waker: Waker) {
+    contain_quietly(|| drop(waker));
+}
+
+// ── what knows the future's type ────────────────────────────────────────────────────────────
+
+/// # Safety
+///
+/// `raw` is a live `Cell<F>`, and its stage is the caller's (T1).
+unsafe fn with_stage<F: Future, R>(raw: Raw, f: impl FnOnce(*mut Stage<F>) -> R) -> R {
+    let cell: NonNull<Cell<F>> = raw.0.cast();
+    // SAFETY: alive, says the caller. Only the stage cell is borrowed, shared.
+    unsafe { (*cell.as_ptr()).stage.with_mut(f) }
+}
+
+/// # Safety
+///
+/// As [`with_stage`], with the future in it.
+unsafe fn poll<F: Future>(raw: Raw, cx: &mut Context<'_>) -> Poll<()> {
+    // SAFETY: the stage is ours. The future never moves: it is pinned by staying in the cell until
+    // `store` drops it in place.
+    let polled = contain(|| unsafe {
+        with_stage::<F, _>(raw, |stage| match &mut *stage {
+            Stage::Future(future) => Pin::new_unchecked(future).poll(cx),
+            _ => unreachable!("a finished task was polled"),
+        })
+    });
+    let outcome = match polled {
+        Ok(Poll::Pending) => return Poll::Pending,
+        Ok(Poll::Ready(output)) => Ok(output),
+        Err(payload) => Err(JoinError::panicked(payload)),
+    };
+    // SAFETY: as above.
+    unsafe { store::<F>(raw, outcome) };
+    Poll::Ready(())
+}
+
+/// # Safety
+///
+/// As [`with_stage`], with the future in it.
+unsafe fn finish<F: Future>(raw: Raw, error: JoinError) {
+    // SAFETY: passed on.
+    unsafe { store::<F>(raw, Err(error)) };
+}
+
+/// Drops the future in place and stores the outcome. A destructor's panic becomes the outcome if
+/// there is no output: an output that exists is never lost.
+///
+/// # Safety
+///
+/// As [`with_stage`], with the future in it.
+unsafe fn store<F: Future>(raw: Raw, mut outcome: Result<F::Output, JoinError>) {
+    // SAFETY: ours; dropped once, because `Outcome` overwrites it below without a second drop.
+    let dropped = contain(|| unsafe { with_stage::<F, _>(raw, |stage| stage.drop_in_place()) });
+    if let Err(payload) = dropped {
+        match &outcome {
+            Err(error) if error.is_cancelled() => outcome = Err(JoinError::panicked(payload)),
+            _ => discard(payload),
+        }
+    }
+    // SAFETY: ours, and its old content has been dropped.
+    unsafe { with_stage::<F, _>(raw, |stage| stage.write(Stage::Outcome(outcome))) };
+}
+
+/// # Safety
+///
+/// As [`with_stage`], with the outcome in it; `to` has room for a `Result<F::Output, JoinError>`.
+unsafe fn take<F: Future>(raw: Raw, to: NonNull<()>) {
+    // SAFETY: ours; the content is moved out and replaced.
+    let stage = unsafe { with_stage::<F, _>(raw, |stage| stage.replace(Stage::Empty)) };
+    let Stage::Outcome(outcome) = stage else { unreachable!("an outcome was taken twice") };
+    // SAFETY: room for this type, says the caller.
+    unsafe { to.cast().write(outcome) };
+}
+
+/// # Safety
+///
+/// As [`with_stage`], with the outcome or nothing in it.
+unsafe fn drop_outcome<F: Future>(raw: Raw) {
+    // SAFETY: ours; the content is moved out and replaced.
+    let stage = unsafe { with_stage::<F, _>(raw, |stage| stage.replace(Stage::Empty)) };
+    contain_quietly(|| drop(stage));
+}
+
+// ── memory ──────────────────────────────────────────────────────────────────────────────────
+
+/// Memory for `layout`, and whether it is the place's.
+fn allocate(rt: &Handle, layout: Layout) -> Result<(NonNull<u8>, bool), Unsupported> {
+    if let Some(place) = rt.runtime().spawner().place() {
+        let block = place.place(layout).ok_or_else(|| rt.unsupported(Capability::Memory))?;
+        return Ok((block, true));
+    }
+    #[cfg(any(feature = "alloc", loom, shuttle))]
+    {
+        // SAFETY: a cell is never empty, it begins with its header.
+        let block = unsafe { alloc::alloc::alloc(layout) };
+        match NonNull::new(block) {
+            Some(block) => Ok((block, false)),
+            None => alloc::alloc::handle_alloc_error(layout),
+        }
+    }
+    #[cfg(not(any(feature = "alloc", loom, shuttle)))]
+    Err(rt.unsupported(Capability::Memory))
+}
+
+/// # Safety
+///
+/// `block` came from [`allocate`] with the same layout and flag, and is not used afterwards.
+unsafe fn deallocate(rt: &Handle, block: NonNull<u8>, layout: Layout, placed: bool) {
+    #[cfg(any(feature = "alloc", loom, shuttle))]
+    if !placed {
+        // SAFETY: it came from the heap with this layout.
+        return unsafe { alloc::alloc::dealloc(block.as_ptr(), layout) };
+    }
+    debug_assert!(placed);
+    if let Some(place) = rt.runtime().spawner().place() {
+        // SAFETY: it came from this place, as getters answer the same for the runtime's life.
+        unsafe { place.unplace(block, layout) };
+    }
+}

@@ -1,0 +1,176 @@
+//! The handle that awaits a task.
+
+use core::fmt;
+use core::future::Future;
+use core::marker::PhantomData;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+
+use super::cell::{Meta, Raw, drop_quietly};
+use super::runnable::schedule;
+use super::state::{Duty, Slot};
+use crate::hooks::Why;
+use crate::{JoinError, contain::contain_quietly};
+
+/// Awaits a task's output.
+///
+/// # Cancellation
+///
+/// Dropping the handle **leaves running**: the task goes on, as a `std::thread` does. Its output is
+/// dropped when it comes. To stop the task, call [`abort`](JoinHandle::abort) or
+/// [`cancel`](JoinHandle::cancel).
+///
+/// The handle may be awaited anywhere: on another runtime, on another thread.
+#[must_use = "dropping a JoinHandle detaches its task; `let _ = …` if that is meant"]
+pub struct JoinHandle<T> {
+    raw: Raw,
+    /// Whether the outcome was taken out.
+    taken: bool,
+    output: PhantomData<T>,
+}
+
+// SAFETY: the handle moves a `T` out of the cell to its own thread; all else is synchronised by the
+// state word.
+unsafe impl<T: Send> Send for JoinHandle<T> {}
+// SAFETY: through `&JoinHandle` no `T` can be reached, only moves on the state word.
+unsafe impl<T: Send> Sync for JoinHandle<T> {}
+// The output is not stored in the handle.
+impl<T> Unpin for JoinHandle<T> {}
+
+impl<T> JoinHandle<T> {
+    /// # Safety
+    ///
+    /// `raw` is a new cell whose `HANDLE` is not taken yet, and `T` its future's output.
+    pub(super) unsafe fn from_raw(raw: Raw) -> JoinHandle<T> {
+        JoinHandle { raw, taken: false, output: PhantomData }
+    }
+
+    /// Asks the task to stop: its future is dropped, soon, where tasks run; the handle then resolves
+    /// *cancelled*. A poll in progress ends first. A task that is finished keeps its output.
+    ///
+    /// Callable any number of times, from anywhere; never waits.
+    pub fn abort(&self) {
+        // SAFETY: the handle keeps the cell alive.
+        match unsafe { self.raw.header() }.state.abort() {
+            // SAFETY: the move made us the driver; the handle outlives the call.
+            Duty::Schedule => unsafe { schedule(self.raw, Why::Cancelled) },
+            Duty::WakeHost => {
+                // SAFETY: the move took the host slot for us.
+                let waker = unsafe { self.raw.take_host() };
+                contain_quietly(|| waker.wake());
+            }
+            Duty::Nothing | Duty::Free => {}
+        }
+    }
+
+    /// Asks the task to stop and waits until its future has been dropped.
+    ///
+    /// `Ok` if it had finished before. An error whose [`is_cancelled`](JoinError::is_cancelled) says
+    /// so otherwise.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the returned future **leaves running**: the abort has been asked for, if it was
+    /// polled.
+    pub async fn cancel(self) -> Result<T, JoinError> {
+        self.abort();
+        self.await
+    }
+
+    /// Whether the next poll is ready.
+    pub fn is_finished(&self) -> bool {
+        // SAFETY: the handle keeps the cell alive.
+        unsafe { self.raw.header() }.state.is_done()
+    }
+
+    /// The task's number: see [`Meta::id`].
+    pub fn id(&self) -> u32 {
+        self.meta().id
+    }
+
+    /// Facts about the task.
+    pub fn meta(&self) -> &Meta {
+        // SAFETY: the handle keeps the cell alive.
+        unsafe { &self.raw.header().meta }
+    }
+
+    /// Waits: fills the join slot with `waker`. `false`: done.
+    fn wait(&mut self, waker: &Waker) -> bool {
+        // SAFETY: the handle keeps the cell alive.
+        let state = unsafe { &self.raw.header().state };
+        match state.slot() {
+            Slot::Done => return false,
+            Slot::Empty => {}
+            // SAFETY: we are the handle, and saw it filled.
+            Slot::Filled if unsafe { self.raw.join_matches(waker) } => return true,
+            Slot::Filled => {
+                if !state.reclaim() {
+                    return false;
+                }
+                // SAFETY: reclaimed, and full.
+                drop_quietly(unsafe { self.raw.take_join() });
+            }
+        }
+        // SAFETY: empty and ours: `AWAITED` is clear.
+        unsafe { self.raw.put_join(waker.clone()) };
+        let waiting = state.offer();
+        if !waiting {
+            // SAFETY: the move failed, so the slot is still ours.
+            drop_quietly(unsafe { self.raw.take_join() });
+        }
+        waiting
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    /// # Panics
+    ///
+    /// If it is polled again after it was ready.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        assert!(!self.taken, "a JoinHandle was polled after it had given its output");
+        if self.wait(cx.waker()) {
+            return Poll::Pending;
+        }
+        self.taken = true;
+        // SAFETY: done, so the outcome is the handle's (T1); it is there, because only we take it,
+        // and `taken` was false. `T` is the future's output, as `from_raw` demands.
+        Poll::Ready(unsafe { self.raw.take() })
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        // SAFETY: the handle keeps the cell alive until a move below gives that up.
+        let state = unsafe { &self.raw.header().state };
+        if state.slot() == Slot::Filled && state.reclaim() {
+            // SAFETY: reclaimed, and full.
+            drop_quietly(unsafe { self.raw.take_join() });
+        }
+        // Twice at most: after `Schedule` the task is no longer parked.
+        while let Some(duty) = state.detach() {
+            if duty != Duty::Schedule {
+                return; // the cell may be gone already
+            }
+            // SAFETY: the move made us the driver and left the handle counted.
+            unsafe { schedule(self.raw, Why::Cancelled) };
+        }
+        // SAFETY: done, so the outcome is ours (T1); then the handle's reference is given up.
+        unsafe {
+            if !self.taken {
+                self.raw.drop_outcome();
+            }
+            self.raw.release(state.release_handle());
+        }
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle")
+            .field("task", self.meta())
+            .field("finished", &self.is_finished())
+            .finish()
+    }
+}

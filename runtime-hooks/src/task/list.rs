@@ -1,0 +1,241 @@
+//! Finds the tasks that nobody else holds: those that are parked when a runtime shuts down.
+//!
+//! Without it, tasks that are parked on each other's wakers would keep themselves and their runtime
+//! alive for ever.
+//!
+//! # Invariants
+//!
+//! - **L1** A cell's links are touched only under the lock of its shard.
+//! - **L2** A linked cell is alive: its driver unlinks it before `DONE` (T4), and waits for the lock
+//!   to do so.
+
+use core::fmt;
+use core::ptr;
+
+use super::cell::Raw;
+use super::runnable::cancel;
+use super::state::Duty;
+use crate::sync::{Lock, UnsafeCell};
+
+#[cfg(not(any(loom, shuttle)))]
+const SHARDS: usize = 16;
+#[cfg(any(loom, shuttle))]
+const SHARDS: usize = 1;
+
+/// The live tasks of a runtime, in shards, so that workers do not contend for one lock.
+///
+/// A runtime with queues keeps one, answers it from
+/// [`Spawn::tasks`](crate::hooks::Spawn::tasks), and calls [`close_all`](TaskList::close_all) when
+/// it shuts down.
+///
+/// ```
+/// use runtime_hooks::task::TaskList;
+///
+/// static TASKS: TaskList = TaskList::new();
+/// assert!(TASKS.is_empty());
+/// ```
+pub struct TaskList {
+    shards: [Shard; SHARDS],
+}
+
+/// A part of the list, on cache lines of its own.
+#[repr(align(128))]
+struct Shard(Lock<Head>);
+
+struct Head {
+    first: Option<Raw>,
+    len: usize,
+    closed: bool,
+}
+
+// SAFETY: the pointers in a head are used under its lock only, by L2 to live cells, whose own state
+// is synchronised.
+unsafe impl Send for Head {}
+
+/// A cell's place in its shard.
+pub(super) struct Links {
+    /// The shard it was linked in, for its driver. Written once, by the driver of a new cell.
+    shard: UnsafeCell<*const Shard>,
+    /// Under the shard's lock (L1).
+    place: UnsafeCell<Place>,
+}
+
+struct Place {
+    linked: bool,
+    before: Option<Raw>,
+    after: Option<Raw>,
+}
+
+impl TaskList {
+    /// An empty list.
+    #[cfg(not(any(loom, shuttle)))]
+    pub const fn new() -> TaskList {
+        TaskList { shards: [const { Shard(Lock::new(Head::new())) }; SHARDS] }
+    }
+
+    /// An empty list.
+    #[cfg(any(loom, shuttle))]
+    pub fn new() -> TaskList {
+        TaskList { shards: core::array::from_fn(|_| Shard(Lock::new(Head::new()))) }
+    }
+
+    /// Drops every task that nobody is running, here, with its runtime current, and marks the others
+    /// to be dropped when their poll returns. From now on new tasks are cancelled from the start.
+    ///
+    /// Jobs in queues are marked too; the runtime drops or runs them. Destructors may spawn, wake
+    /// and abort meanwhile.
+    pub fn close_all(&self) {
+        for shard in &self.shards {
+            while let Some(closed) = shard.close_one() {
+                if let Some(raw) = closed {
+                    // SAFETY: `State::close` made us the driver.
+                    unsafe { cancel(raw) };
+                }
+            }
+        }
+    }
+
+    /// How many tasks are on it.
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.0.with(|head| head.len)).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds a new cell; `false` if the list is closed. The caller is its driver.
+    pub(super) fn link(&self, raw: Raw) -> bool {
+        let shard = &self.shards[here() % SHARDS];
+        shard.0.with(|head| {
+            if head.closed {
+                return false;
+            }
+            // SAFETY: the caller is the driver of a cell that is new, so nobody else reads this.
+            unsafe { raw.header() }.links.shard.with_mut(|s| unsafe { *s = shard });
+            // SAFETY: under the lock; the old first is alive by L2.
+            unsafe { head.push(raw) };
+            true
+        })
+    }
+}
+
+impl Shard {
+    /// Takes one cell off and closes it; `Some(Some(_))` if the caller must cancel it now, `None`
+    /// when there are no more.
+    fn close_one(&self) -> Option<Option<Raw>> {
+        self.0.with(|head| {
+            head.closed = true;
+            let raw = head.first?;
+            // SAFETY: it is linked, hence alive (L2), also during `close`, as we hold the lock.
+            unsafe {
+                head.remove(raw);
+                Some((raw.header().state.close() == Duty::Schedule).then_some(raw))
+            }
+        })
+    }
+}
+
+impl Head {
+    const fn new() -> Head {
+        Head { first: None, len: 0, closed: false }
+    }
+
+    /// # Safety
+    ///
+    /// The head's lock is held and `raw` is alive and in no list.
+    unsafe fn push(&mut self, raw: Raw) {
+        let after = self.first.replace(raw);
+        // SAFETY: alive, and under the lock (L1).
+        unsafe {
+            raw.place(|place| *place = Place { linked: true, before: None, after });
+            if let Some(after) = after {
+                after.place(|place| place.before = Some(raw));
+            }
+        }
+        self.len += 1;
+    }
+
+    /// # Safety
+    ///
+    /// The head's lock is held and `raw` is in this list.
+    unsafe fn remove(&mut self, raw: Raw) {
+        // SAFETY: it and its neighbours are linked, hence alive (L2); under the lock (L1).
+        unsafe {
+            let Place { before, after, .. } = raw.place(|place| ptr::replace(place, Place::OUT));
+            match before {
+                Some(before) => before.place(|place| place.after = after),
+                None => self.first = after,
+            }
+            if let Some(after) = after {
+                after.place(|place| place.before = before);
+            }
+        }
+        self.len -= 1;
+    }
+}
+
+impl Raw {
+    /// # Safety
+    ///
+    /// The cell is alive and the lock of its shard is held (L1).
+    unsafe fn place<R>(self, f: impl FnOnce(&mut Place) -> R) -> R {
+        // SAFETY: exclusive by the lock, says the caller.
+        unsafe { self.header().links.place.with_mut(|place| f(&mut *place)) }
+    }
+}
+
+impl Place {
+    const OUT: Place = Place { linked: false, before: None, after: None };
+}
+
+impl Links {
+    pub(super) fn new() -> Links {
+        Links { shard: UnsafeCell::new(ptr::null()), place: UnsafeCell::new(Place::OUT) }
+    }
+
+    /// Takes the cell off its list, if it is on one. The caller is its driver.
+    pub(super) fn unlink(&self, raw: Raw) {
+        // SAFETY: written once, by an earlier driver of this cell.
+        let shard = self.shard.with(|shard| unsafe { *shard });
+        // SAFETY: the list is part of the runtime, which the cell's handle keeps alive; `tasks`
+        // lends it for as long as the runtime lives.
+        let Some(shard) = (unsafe { shard.as_ref() }) else { return };
+        shard.0.with(|head| {
+            // SAFETY: the driver keeps the cell alive; under the lock.
+            unsafe {
+                if raw.place(|place| place.linked) {
+                    head.remove(raw);
+                }
+            }
+        });
+    }
+}
+
+/// A number that spreads threads over shards.
+fn here() -> usize {
+    #[cfg(all(feature = "std", not(any(loom, shuttle))))]
+    return crate::current::thread() as usize;
+    #[cfg(not(all(feature = "std", not(any(loom, shuttle)))))]
+    0
+}
+
+impl Default for TaskList {
+    fn default() -> Self {
+        TaskList::new()
+    }
+}
+
+impl Drop for TaskList {
+    fn drop(&mut self) {
+        // Cells hold their runtime and the runtime holds the list, so none is linked any more.
+        debug_assert!(self.is_empty(), "a TaskList was dropped with tasks in it");
+    }
+}
+
+impl fmt::Debug for TaskList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskList").field("len", &self.len()).finish()
+    }
+}

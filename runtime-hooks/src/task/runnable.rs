@@ -1,0 +1,400 @@
+//! What drives a task: [`Task`] before anyone does, [`Runnable`] in a queue.
+
+use core::fmt;
+use core::future::Future;
+use core::mem::ManuallyDrop;
+use core::pin::Pin;
+use core::ptr::NonNull;
+use core::task::{Context, Poll};
+
+use super::cell::{Header, Meta, Raw, drop_quietly};
+use super::join::JoinHandle;
+use super::state::{Park, Start};
+use super::waker;
+use crate::hooks::Why;
+use crate::{Handle, JoinError, Refused, Unsupported};
+
+/// A task that nobody drives yet.
+///
+/// A runtime with queues calls [`into_runnable`](Task::into_runnable). A runtime that hosts tasks
+/// in another executor's tasks gives it this, because it **is** a future: polling it polls the
+/// task's future with the host's own waker, sets the current runtime, contains panics, stores the
+/// outcome and wakes the joiner. It is `Unpin`, `Send`, and one word.
+///
+/// Dropping it drops the future at once, on this thread; its handle resolves *cancelled*.
+#[must_use = "a task that is dropped is cancelled; hand it to an executor"]
+pub struct Task(pub(super) Raw);
+
+// SAFETY: `Task::new` demands `F: Send` and `T: Send`; all else in the cell is synchronised by its
+// state word.
+unsafe impl Send for Task {}
+// SAFETY: a shared `Task` offers only `meta`.
+unsafe impl Sync for Task {}
+
+impl Task {
+    /// A task for `future`, belonging to `rt`, and the handle that awaits it.
+    ///
+    /// It joins the list of the runtime's spawner; if that list is closed, it is cancelled from the
+    /// start. The task is not handed to the spawner: see [`Handle::spawn`].
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`] with [`Capability::Memory`](crate::Capability::Memory) if the runtime's place
+    /// is full, or there is neither a place nor a heap.
+    pub fn new<F>(
+        rt: Handle,
+        meta: Meta,
+        future: F,
+    ) -> Result<(Task, JoinHandle<F::Output>), Unsupported>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        #[cfg(feature = "std")]
+        let raw = Raw::new(rt, meta, None, future)?;
+        #[cfg(not(feature = "std"))]
+        let raw = Raw::new(rt, meta, future)?;
+        // SAFETY: a new cell is held by a driver and a handle, which are made here, once each; the
+        // handle's type is the future's output.
+        Ok(unsafe { (Task(link(raw)), JoinHandle::from_raw(raw)) })
+    }
+
+    /// The task as a job for a queue.
+    pub fn into_runnable(self) -> Runnable {
+        let raw = ManuallyDrop::new(self).0;
+        // SAFETY: `self` was the driver, so the cell is alive.
+        if unsafe { raw.header() }.state.host_open() {
+            // SAFETY: the move made the slot ours.
+            drop_quietly(unsafe { raw.take_host() });
+        }
+        Runnable(raw)
+    }
+
+    /// Ends the task without polling it; its handle resolves with `why`.
+    pub fn refuse(self, why: impl Into<JoinError>) {
+        let raw = ManuallyDrop::new(self).0;
+        // SAFETY: `self` was the driver, and a task that can be refused is not done, or its outcome
+        // stands already.
+        unsafe { end_hosted(raw, why.into()) };
+    }
+
+    /// Facts about it.
+    pub fn meta(&self) -> &Meta {
+        // SAFETY: alive while we hold it.
+        unsafe { &self.0.header().meta }
+    }
+
+    /// Answers a [`Refused`] or [`Unsupported`] spawn: a temporary refusal is the caller's to hear,
+    /// anything else is the handle's.
+    pub(crate) fn settle<T>(
+        spawned: Result<(), (Task, Refused)>,
+        join: JoinHandle<T>,
+    ) -> Result<JoinHandle<T>, Refused> {
+        match spawned {
+            Ok(()) => Ok(join),
+            Err((_, refused)) if refused.is_temporary() => Err(refused),
+            Err((task, refused)) => {
+                task.refuse(refused);
+                Ok(join)
+            }
+        }
+    }
+}
+
+impl Future for Task {
+    type Output = ();
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        // SAFETY: we are the driver.
+        match unsafe { poll_hosted(self.0, cx) } {
+            Start::Poll => Poll::Pending,
+            Start::Cancel => Poll::Ready(()),
+        }
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        // SAFETY: we are the driver, and nobody uses `self` afterwards.
+        unsafe { end_hosted(self.0, JoinError::CANCELLED) };
+    }
+}
+
+/// One poll by a host. `Cancel`: the task has ended.
+///
+/// # Safety
+///
+/// The caller is the driver.
+#[inline]
+pub(super) unsafe fn poll_hosted(raw: Raw, cx: &mut Context<'_>) -> Start {
+    // SAFETY: a driver keeps the cell alive.
+    let state = unsafe { &raw.header().state };
+    let (start, full) = state.host_look();
+    // SAFETY: the slot was seen full, and we are the host.
+    let known = full && unsafe { raw.host_matches(cx.waker()) };
+    // SAFETY: we are the driver.
+    if start == Start::Cancel || (!known && unsafe { host_waker(raw, cx) } == Start::Cancel) {
+        // SAFETY: we are the driver; a task that is done already says so in its state.
+        unsafe { cancel_hosted(raw, JoinError::CANCELLED) };
+        return Start::Cancel;
+    }
+    // SAFETY: we are the driver, and the task was not done above; only we finish it.
+    if unsafe { raw.poll(cx) }.is_ready() {
+        // SAFETY: the outcome was stored.
+        unsafe { raw.complete(true) };
+        return Start::Cancel;
+    }
+    if state.host_look().0 == Start::Cancel {
+        // SAFETY: we are the driver, and the task is not done.
+        unsafe { cancel_hosted(raw, JoinError::CANCELLED) };
+        return Start::Cancel;
+    }
+    Start::Poll
+}
+
+/// Puts the host's waker into its slot, for aborters.
+///
+/// # Safety
+///
+/// The caller is the host driver.
+#[cold]
+unsafe fn host_waker(raw: Raw, cx: &Context<'_>) -> Start {
+    let new = cx.waker().clone(); // foreign code, before the slot is ours
+    // SAFETY: a driver keeps the cell alive.
+    let state = unsafe { &raw.header().state };
+    // SAFETY: if the move found it full, the slot's waker is ours (T3).
+    let old = state.host_open().then(|| unsafe { raw.take_host() });
+    // SAFETY: `HOST` is clear, and only we set it.
+    unsafe { raw.put_host(new) };
+    let start = state.host_close();
+    if start == Start::Cancel {
+        // SAFETY: the move failed, so the slot is still ours.
+        drop_quietly(unsafe { raw.take_host() });
+    }
+    if let Some(old) = old {
+        drop_quietly(old);
+    }
+    start
+}
+
+/// Drops the future of a hosted task that is not done.
+///
+/// # Safety
+///
+/// The caller is the driver.
+unsafe fn cancel_hosted(raw: Raw, why: JoinError) {
+    // SAFETY: a driver keeps the cell alive.
+    if unsafe { raw.header() }.state.is_done() {
+        return;
+    }
+    // SAFETY: not done, so the stage is the driver's (T1).
+    unsafe {
+        raw.finish(why);
+        raw.complete(true);
+    }
+}
+
+/// Ends a hosted, or never driven, task and lets go of it.
+///
+/// # Safety
+///
+/// The caller is the driver, and is so no longer afterwards.
+pub(super) unsafe fn end_hosted(raw: Raw, why: JoinError) {
+    // SAFETY: passed on; then the driver's reference is given up, once.
+    unsafe {
+        cancel_hosted(raw, why);
+        raw.release(raw.header().state.release_driver());
+    }
+}
+
+/// Adds a new cell to its runtime's list, or marks it cancelled if that is closed.
+///
+/// # Safety
+///
+/// The caller is the driver of this new cell.
+pub(super) unsafe fn link(raw: Raw) -> Raw {
+    // SAFETY: a driver keeps the cell alive.
+    let header = unsafe { raw.header() };
+    if let Some(list) = header.rt.runtime().spawner().tasks() {
+        if !list.link(raw) {
+            let _ = header.state.close(); // a driver holds it, so there is nothing to schedule
+        }
+    }
+    raw
+}
+
+/// How a run ended. `J` is the kind of job.
+#[must_use = "a job that yielded must be queued again: dropping it cancels its task"]
+#[derive(Debug)]
+pub enum Ran<J = Runnable> {
+    /// The task waits for a wake.
+    Parked,
+    /// It was woken during the poll: put the job at the back of the queue.
+    Yielded(J),
+    /// It finished, panicked or was cancelled.
+    Finished,
+}
+
+/// A job: a task that is scheduled, as one word.
+///
+/// Dropping it cancels the task: the future is dropped here, with its runtime current.
+#[must_use = "dropping a job cancels its task"]
+pub struct Runnable(pub(super) Raw);
+
+// SAFETY: as for `Task`, from which every `Runnable` comes.
+unsafe impl Send for Runnable {}
+// SAFETY: a shared `Runnable` offers only `meta`.
+unsafe impl Sync for Runnable {}
+
+impl Runnable {
+    /// Polls the task once, with its runtime current. Panics of the future and of its destructors
+    /// go to the join handle.
+    #[inline]
+    pub fn run(self) -> Ran {
+        let raw = ManuallyDrop::new(self).0;
+        // SAFETY: we are the driver and give that up to `run`, or get it back as `Requeue`.
+        match unsafe { run(raw) } {
+            Park::Parked => Ran::Parked,
+            Park::Requeue => Ran::Yielded(Runnable(raw)),
+            Park::Cancel => Ran::Finished,
+        }
+    }
+
+    /// Facts about the task.
+    pub fn meta(&self) -> &Meta {
+        // SAFETY: alive while we hold it.
+        unsafe { &self.0.header().meta }
+    }
+
+    /// The job as a word, for queues that hold words.
+    pub fn into_raw(self) -> NonNull<()> {
+        ManuallyDrop::new(self).0.0.cast()
+    }
+
+    /// The job again.
+    ///
+    /// # Safety
+    ///
+    /// `raw` came from [`Runnable::into_raw`] and is used once.
+    pub unsafe fn from_raw(raw: NonNull<()>) -> Runnable {
+        Runnable(Raw(raw.cast::<Header>()))
+    }
+}
+
+impl Drop for Runnable {
+    fn drop(&mut self) {
+        // SAFETY: we are the driver, and nobody uses `self` afterwards.
+        unsafe { cancel(self.0) };
+    }
+}
+
+/// One poll by a queue. Anything but `Requeue` means that the caller holds the task no longer;
+/// `Cancel` that it has ended.
+///
+/// # Safety
+///
+/// The caller is the driver.
+#[inline]
+pub(super) unsafe fn run(raw: Raw) -> Park {
+    // SAFETY: a driver keeps the cell alive.
+    let state = unsafe { &raw.header().state };
+    if state.start() == Start::Poll {
+        // SAFETY: the waker does not outlive the poll, during which we are the driver.
+        let waker = unsafe { waker::borrowed(raw) };
+        // SAFETY: a task that is scheduled is not done, so its stage is ours.
+        if unsafe { raw.poll(&mut Context::from_waker(&waker)) }.is_ready() {
+            // SAFETY: the outcome was stored.
+            unsafe { raw.complete(false) };
+            return Park::Cancel;
+        }
+        match state.park() {
+            Park::Cancel => {}
+            other => return other,
+        }
+    }
+    // SAFETY: still running and not done.
+    unsafe {
+        raw.finish(JoinError::CANCELLED);
+        raw.complete(false);
+    }
+    Park::Cancel
+}
+
+/// Drops the future of a scheduled task.
+///
+/// # Safety
+///
+/// The caller is the driver, and is so no longer afterwards.
+pub(super) unsafe fn cancel(raw: Raw) {
+    // SAFETY: a driver keeps the cell alive; started, it is not done.
+    unsafe {
+        let _ = raw.header().state.start();
+        raw.finish(JoinError::CANCELLED);
+        raw.complete(false);
+    }
+}
+
+/// Hands a task to its runtime's queue.
+///
+/// # Safety
+///
+/// A move on its state made the caller the driver, and something else keeps the cell (and so the
+/// runtime's handle in it) alive until this returns.
+pub(super) unsafe fn schedule(raw: Raw, why: Why) {
+    // SAFETY: alive, says the caller.
+    let header = unsafe { raw.header() };
+    #[cfg(feature = "std")]
+    if let Some(owner) = &header.local {
+        return super::local::schedule(raw, owner, why);
+    }
+    header.rt.runtime().spawner().schedule(Runnable(raw), why);
+}
+
+/// A fresh task number.
+pub(super) fn next_id() -> u32 {
+    #[cfg(all(feature = "std", not(any(loom, shuttle))))]
+    return ids::next();
+    #[cfg(not(all(feature = "std", not(any(loom, shuttle)))))]
+    {
+        use core::sync::atomic::{AtomicU32, Ordering};
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// Numbers in blocks per thread, so that spawning does not contend for one counter.
+#[cfg(all(feature = "std", not(any(loom, shuttle))))]
+mod ids {
+    use core::cell::Cell;
+    use core::sync::atomic::{AtomicU32, Ordering};
+
+    const BLOCK: u32 = 64;
+    static NEXT: AtomicU32 = AtomicU32::new(BLOCK);
+    std::thread_local! {
+        static MINE: Cell<u32> = const { Cell::new(0) };
+    }
+
+    pub(super) fn next() -> u32 {
+        MINE.with(|mine| {
+            let mut id = mine.get();
+            if id % BLOCK == 0 {
+                id = NEXT.fetch_add(BLOCK, Ordering::Relaxed);
+            }
+            mine.set(id.wrapping_add(1));
+            id
+        })
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Task").field(self.meta()).finish()
+    }
+}
+
+impl fmt::Debug for Runnable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Runnable").field(self.meta()).finish()
+    }
+}

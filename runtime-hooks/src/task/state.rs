@@ -1,0 +1,338 @@
+//! The state word of a task: its moves, and what each obliges its caller to do.
+//!
+//! Nothing here touches the future, a waker or memory, so every move can be model-checked alone.
+//!
+//! ```text
+//!              wake                start                 publish
+//!   (idle) ──────────▶ SCHEDULED ─────────▶ RUNNING ─────────────────▶ DONE
+//!      ▲                    ▲                  │ │
+//!      │       park         │  woken meanwhile │ │ CANCEL seen: the future is dropped
+//!      └────────────────────┼──────────────────┘ └──── instead of polled, then DONE
+//!                           └─────────────────── park
+//! ```
+//!
+//! # Bits
+//!
+//! - `SCHEDULED`: a driver holds the task and has not started ([`Task`](super::Task),
+//!   [`Runnable`](super::Runnable)); together with `RUNNING`: woken meanwhile. A hosted task keeps
+//!   it until its host drops the `Task`.
+//! - `RUNNING`: inside `Runnable::run`.
+//! - `DONE`: the future is dropped and the outcome stored.
+//! - `CANCEL`: the future is to be dropped rather than polled.
+//! - `HANDLE`: the join handle exists.
+//! - `AWAITED`: the join slot holds a waker, for whoever sets `DONE`.
+//! - `HOST`: the host slot holds a waker; whoever clears the bit owns it.
+//! - the rest counts wakers, in units of `REF`.
+//!
+//! # Orderings
+//!
+//! Every move is `AcqRel`, also a wake that finds the task scheduled already: the next poll must see
+//! what happened before *this* wake, not only before the first (WAKE-6). Only counting a waker up is
+//! `Relaxed`: whoever clones one has one.
+
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+
+use crate::sync::AtomicUsize;
+
+const SCHEDULED: usize = 1;
+const RUNNING: usize = 1 << 1;
+const DONE: usize = 1 << 2;
+const CANCEL: usize = 1 << 3;
+const HANDLE: usize = 1 << 4;
+const AWAITED: usize = 1 << 5;
+const HOST: usize = 1 << 6;
+const REF: usize = 1 << 7;
+/// Above this many wakers of one task the program has leaked them in a loop.
+const REFS_MAX: usize = usize::MAX / 2;
+
+/// The word.
+pub(super) struct State(AtomicUsize);
+
+/// What [`State::start`] found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// Poll the future.
+    Poll,
+    /// Drop it.
+    Cancel,
+}
+
+/// What remains after a poll that was `Pending`.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Park {
+    /// Nothing; the task is someone else's now.
+    Parked,
+    /// It was woken meanwhile: the driver still holds it, queue it again.
+    Requeue,
+    /// Drop the future: aborted, or nobody is left who could wake or join it.
+    Cancel,
+}
+
+/// What a wake, an abort or the loss of a reference asks of its caller.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Duty {
+    /// Nothing.
+    Nothing,
+    /// Make a `Runnable` and schedule it; the caller's own reference is still counted.
+    Schedule,
+    /// Take the host's waker out of its slot and wake it.
+    WakeHost,
+    /// Free the cell.
+    Free,
+}
+
+/// What the driver must do after it stored the outcome.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Published {
+    /// Take the join slot's waker and wake it, then release the driver.
+    pub(super) wake_joiner: bool,
+    /// Nobody will ask for the outcome: drop it, then release the driver.
+    pub(super) unclaimed: bool,
+    /// The host slot is full and ours.
+    pub(super) host_waker: bool,
+}
+
+/// What the join handle may do with its slot.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// Empty and ours.
+    Empty,
+    /// It holds the waker of an earlier poll. Compare; [`State::reclaim`] before writing.
+    Filled,
+    /// The outcome is there.
+    Done,
+}
+
+impl State {
+    /// A task that its driver and its join handle hold.
+    pub(super) fn new() -> State {
+        State(AtomicUsize::new(SCHEDULED | HANDLE))
+    }
+
+    /// Applies `next` until it sticks; `None` leaves the word alone. Answers the word before.
+    #[inline]
+    fn change(&self, mut next: impl FnMut(usize) -> Option<usize>) -> Result<usize, usize> {
+        self.0.fetch_update(AcqRel, Acquire, &mut next)
+    }
+
+    // ── the queue driver ────────────────────────────────────────────────────────────────────
+
+    /// `SCHEDULED → RUNNING`, by the holder of the `Runnable`.
+    #[inline]
+    pub(super) fn start(&self) -> Start {
+        let before = self.0.fetch_xor(SCHEDULED | RUNNING, AcqRel);
+        debug_assert!(before & (SCHEDULED | RUNNING | DONE) == SCHEDULED, "started {before:#x}");
+        if before & CANCEL == 0 { Start::Poll } else { Start::Cancel }
+    }
+
+    /// Leaves `RUNNING` after `Pending`; stays in it if the answer is [`Park::Cancel`].
+    #[inline]
+    pub(super) fn park(&self) -> Park {
+        let before = self.change(|s| match s {
+            _ if s & CANCEL != 0 || orphaned(s) => None,
+            _ => Some(s & !RUNNING),
+        });
+        match before {
+            Ok(s) if s & SCHEDULED != 0 => Park::Requeue,
+            Ok(_) => Park::Parked,
+            Err(_) => Park::Cancel,
+        }
+    }
+
+    /// Sets `DONE`. Keeps the driver counted if the answer leaves it anything to do with the cell;
+    /// [`State::release_driver`] then follows.
+    #[inline]
+    pub(super) fn publish(&self, hosted: bool) -> Published {
+        let driver = if hosted { SCHEDULED } else { RUNNING };
+        let before = self
+            .change(|s| {
+                let keep = hosted || published(s).owes();
+                let gone = (SCHEDULED | RUNNING | HOST) & !(if keep { driver } else { 0 });
+                Some((s | DONE) & !gone)
+            })
+            .unwrap_or_else(|s| s);
+        published(before)
+    }
+
+    /// The driver lets go of a finished task.
+    pub(super) fn release_driver(&self) -> Duty {
+        let before = self.0.fetch_and(!(SCHEDULED | RUNNING), AcqRel);
+        if before & HANDLE == 0 && before < REF { Duty::Free } else { Duty::Nothing }
+    }
+
+    // ── wakers ──────────────────────────────────────────────────────────────────────────────
+
+    /// Counts a waker.
+    #[inline]
+    pub(super) fn clone_waker(&self) {
+        if self.0.fetch_add(REF, Relaxed) > REFS_MAX {
+            abort_the_process();
+        }
+    }
+
+    /// Any thread, any time, also from inside the poll.
+    #[inline]
+    pub(super) fn wake(&self) -> Duty {
+        match self.change(|s| if s & DONE == 0 { Some(s | SCHEDULED) } else { None }) {
+            Ok(s) if s & (SCHEDULED | RUNNING) == 0 => Duty::Schedule,
+            _ => Duty::Nothing,
+        }
+    }
+
+    /// Uncounts a waker. If it was the last reference to a parked task, the task is scheduled once
+    /// more to be dropped where tasks run; the waker then stays counted until that is done.
+    #[inline]
+    pub(super) fn drop_waker(&self) -> Duty {
+        let before = self.change(|s| {
+            let after = s - REF;
+            if abandoned(after) { Some(s | SCHEDULED | CANCEL) } else { Some(after) }
+        });
+        let after = before.unwrap_or_else(|s| s) - REF;
+        match after {
+            _ if abandoned(after) => Duty::Schedule,
+            _ if unused(after) => Duty::Free,
+            _ => Duty::Nothing,
+        }
+    }
+
+    // ── the host driver ─────────────────────────────────────────────────────────────────────
+
+    /// Whether a host may poll (not: cancelled or done), and whether its slot is full. No
+    /// read-modify-write.
+    #[inline]
+    pub(super) fn host_look(&self) -> (Start, bool) {
+        let s = self.0.load(Acquire);
+        let start = if s & (CANCEL | DONE) == 0 { Start::Poll } else { Start::Cancel };
+        (start, s & HOST != 0)
+    }
+
+    /// Whether the outcome is there.
+    pub(super) fn is_done(&self) -> bool {
+        self.0.load(Acquire) & DONE != 0
+    }
+
+    /// Takes the host slot away from aborters; `true` if it held a waker, which is ours now.
+    pub(super) fn host_open(&self) -> bool {
+        self.0.fetch_and(!HOST, AcqRel) & HOST != 0
+    }
+
+    /// Offers the filled slot to aborters. `Cancel`: an abort came while it was ours and left the
+    /// rest to us; the slot is still ours.
+    pub(super) fn host_close(&self) -> Start {
+        match self.change(|s| if s & CANCEL == 0 { Some(s | HOST) } else { None }) {
+            Ok(_) => Start::Poll,
+            Err(_) => Start::Cancel,
+        }
+    }
+
+    // ── the join handle ─────────────────────────────────────────────────────────────────────
+
+    /// Asks for cancellation.
+    pub(super) fn abort(&self) -> Duty {
+        let before = self.change(|s| match s {
+            _ if s & (DONE | CANCEL) != 0 => None,
+            _ if s & HOST != 0 => Some((s | CANCEL) & !HOST),
+            _ => Some(s | CANCEL | SCHEDULED),
+        });
+        match before {
+            Err(_) => Duty::Nothing,
+            Ok(s) if s & HOST != 0 => Duty::WakeHost,
+            Ok(s) if s & (SCHEDULED | RUNNING) == 0 => Duty::Schedule,
+            Ok(_) => Duty::Nothing,
+        }
+    }
+
+    /// What the join slot holds.
+    #[inline]
+    pub(super) fn slot(&self) -> Slot {
+        match self.0.load(Acquire) {
+            s if s & DONE != 0 => Slot::Done,
+            s if s & AWAITED != 0 => Slot::Filled,
+            _ => Slot::Empty,
+        }
+    }
+
+    /// Takes the filled slot back; `false`: done meanwhile, and the slot is the driver's.
+    pub(super) fn reclaim(&self) -> bool {
+        self.change(|s| if s & DONE == 0 { Some(s & !AWAITED) } else { None }).is_ok()
+    }
+
+    /// Offers the filled slot to the driver; `false`: done meanwhile, and the slot is still ours.
+    pub(super) fn offer(&self) -> bool {
+        self.change(|s| if s & DONE == 0 { Some(s | AWAITED) } else { None }).is_ok()
+    }
+
+    /// The handle goes, its slot empty, while the task is not done. `None`: it is done, and the
+    /// outcome is the handle's to drop before [`State::release_handle`]. On [`Duty::Schedule`]
+    /// nobody is left who could wake the task: it is to be dropped where tasks run, and the handle
+    /// stays counted meanwhile.
+    pub(super) fn detach(&self) -> Option<Duty> {
+        let before = self.change(|s| match s & !HANDLE {
+            _ if s & DONE != 0 => None,
+            after if abandoned(after) => Some(s | SCHEDULED | CANCEL),
+            after => Some(after),
+        });
+        let orphan = abandoned(before.ok()? & !HANDLE);
+        Some(if orphan { Duty::Schedule } else { Duty::Nothing })
+    }
+
+    /// The handle of a finished task goes, its outcome taken or dropped.
+    pub(super) fn release_handle(&self) -> Duty {
+        let before = self.0.fetch_and(!HANDLE, AcqRel);
+        if unused(before & !HANDLE) { Duty::Free } else { Duty::Nothing }
+    }
+
+    // ── the list ────────────────────────────────────────────────────────────────────────────
+
+    /// Cancels, and takes the task over if no driver holds it. Called under the list's lock, which
+    /// keeps the cell alive (T4).
+    pub(super) fn close(&self) -> Duty {
+        match self.change(|s| if s & DONE == 0 { Some(s | CANCEL | SCHEDULED) } else { None }) {
+            Ok(s) if s & (SCHEDULED | RUNNING) == 0 => Duty::Schedule,
+            _ => Duty::Nothing,
+        }
+    }
+}
+
+impl Published {
+    /// Whether the driver still needs the cell.
+    fn owes(&self) -> bool {
+        self.wake_joiner || self.unclaimed
+    }
+}
+
+fn published(before: usize) -> Published {
+    Published {
+        wake_joiner: before & AWAITED != 0,
+        unclaimed: before & HANDLE == 0,
+        host_waker: before & HOST != 0,
+    }
+}
+
+/// Running, and nobody is left who could wake or join it.
+fn orphaned(s: usize) -> bool {
+    s & (SCHEDULED | HANDLE) == 0 && s < REF
+}
+
+/// Parked, with a live future, and nobody is left who could wake or join it.
+fn abandoned(s: usize) -> bool {
+    s & (SCHEDULED | RUNNING | DONE | HANDLE) == 0 && s < REF
+}
+
+/// Finished, and nobody holds it.
+fn unused(s: usize) -> bool {
+    s & (SCHEDULED | RUNNING | HANDLE) == 0 && s & DONE != 0 && s < REF
+}
+
+/// A count that overflowed would free memory in use: nothing but stopping is safe.
+#[cold]
+fn abort_the_process() -> ! {
+    #[cfg(feature = "std")]
+    std::process::abort();
+    #[cfg(not(feature = "std"))]
+    panic!("a task has more wakers than fit in memory");
+}
