@@ -1,0 +1,14 @@
+//! Tasks: futures that run on their own.
+
+pub use runtime_hooks::task::{JoinHandle, Meta};
+use core::future::Future;
+
+/// x
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    crate::Handle::current().spawn(future)
+}
