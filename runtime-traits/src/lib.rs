@@ -27,8 +27,8 @@
 //! | features | what there is |
 //! |---|---|
 //! | none (*core*) | [`task::spawn`], [`time`], [`hooks`]; `no_std`, no heap |
-//! | `alloc` | boxes for tasks, `TaskGroup` |
-//! | `std` | threads, [`task::spawn_blocking`], `io` traits |
+//! | `alloc` | tasks in boxes |
+//! | `std` | threads, [`task::spawn_blocking`], `TaskGroup`, `io` traits |
 //! | `net` (default) | sockets, `io::Async`, name resolution |
 //! | `macros` | `#[main]` and `#[test]` that take the runtime as an argument |
 //!

@@ -7,10 +7,11 @@ use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
 use super::cell::{Meta, Raw, drop_quietly};
-use super::runnable::schedule;
+use super::runnable::{end_hosted, schedule};
 use super::state::{Duty, Slot};
+use crate::contain::contain_quietly;
 use crate::hooks::Why;
-use crate::{JoinError, contain::contain_quietly};
+use crate::{Handle, JoinError, Refused};
 
 /// Awaits a task's output.
 ///
@@ -43,6 +44,37 @@ impl<T> JoinHandle<T> {
     /// `raw` is a new cell whose `HANDLE` is not taken yet, and `T` its future's output.
     pub(super) unsafe fn from_raw(raw: Raw) -> JoinHandle<T> {
         JoinHandle { raw, taken: false, output: PhantomData }
+    }
+
+    /// The handle of a task that never came to be: it resolves with `why`.
+    ///
+    /// For front ends that find a capability missing, on a thread that may be nobody's.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::FULL`] if there is no memory for it.
+    pub fn refused(
+        rt: Handle,
+        meta: Meta,
+        why: impl Into<JoinError>,
+    ) -> Result<JoinHandle<T>, Refused> {
+        let nothing = core::future::pending::<T>();
+        let raw = Raw::new(
+            rt,
+            meta,
+            #[cfg(feature = "std")]
+            None,
+            nothing,
+        )
+        .map_err(|_| Refused::FULL)?;
+        // SAFETY: a new cell is held by a driver, which ends here without a poll, and a handle, made
+        // here once with the future's output. That the output need not be `Send` does no harm: there
+        // will never be one.
+        Ok(unsafe {
+            let join = JoinHandle::from_raw(raw);
+            end_hosted(raw, why.into());
+            join
+        })
     }
 
     /// Asks the task to stop: its future is dropped, soon, where tasks run; the handle then resolves
