@@ -2,7 +2,7 @@
 
 use super::Why;
 use crate::Refused;
-use crate::task::{LocalRunnable, LocalTask};
+use crate::task::{LocalRunnable, LocalTask, TaskList};
 
 /// A thread's place in a runtime, as the runtime numbers them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,4 +31,11 @@ pub trait SpawnLocal: Send + Sync {
     /// Puts `job` on the queue of `home`, from any thread. If that thread has ended, call
     /// [`LocalRunnable::leak`].
     fn schedule(&self, home: Home, job: LocalRunnable, why: Why);
+
+    /// The list that new tasks of `home` join, so that the thread finds those that are parked when
+    /// it leaves: it then calls [`TaskList::cancel_all`]. `None` for hosts.
+    fn tasks(&self, home: Home) -> Option<&TaskList> {
+        let _ = home;
+        None
+    }
 }

@@ -13,7 +13,7 @@ use core::fmt;
 use core::ptr;
 
 use super::cell::Raw;
-use super::runnable::cancel;
+use super::runnable::retire;
 use super::state::Duty;
 use crate::sync::{Lock, UnsafeCell};
 
@@ -82,14 +82,23 @@ impl TaskList {
     /// Drops every task that nobody is running, here, with its runtime current, and marks the others
     /// to be dropped when their poll returns. From now on new tasks are cancelled from the start.
     ///
-    /// Jobs in queues are marked too; the runtime drops or runs them. Destructors may spawn, wake
-    /// and abort meanwhile.
+    /// Jobs in queues are marked too; the runtime drops or runs them. Local tasks are dropped here
+    /// only if this is their home thread, else sent there. Destructors may spawn, wake and abort
+    /// meanwhile.
     pub fn close_all(&self) {
         for shard in &self.shards {
-            while let Some(closed) = shard.close_one() {
-                if let Some(raw) = closed {
+            shard.0.with(|head| head.closed = true);
+        }
+        self.cancel_all();
+    }
+
+    /// As [`close_all`](TaskList::close_all), but new tasks may still come.
+    pub fn cancel_all(&self) {
+        for shard in &self.shards {
+            while let Some(cancelled) = shard.cancel_one() {
+                if let Some(raw) = cancelled {
                     // SAFETY: `State::close` made us the driver.
-                    unsafe { cancel(raw) };
+                    unsafe { retire(raw) };
                 }
             }
         }
@@ -122,11 +131,10 @@ impl TaskList {
 }
 
 impl Shard {
-    /// Takes one cell off and closes it; `Some(Some(_))` if the caller must cancel it now, `None`
+    /// Takes one cell off and marks it; `Some(Some(_))` if the caller must retire it now, `None`
     /// when there are no more.
-    fn close_one(&self) -> Option<Option<Raw>> {
+    fn cancel_one(&self) -> Option<Option<Raw>> {
         self.0.with(|head| {
-            head.closed = true;
             let raw = head.first?;
             // SAFETY: it is linked, hence alive (L2), also during `close`, as we hold the lock.
             unsafe {

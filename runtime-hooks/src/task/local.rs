@@ -36,6 +36,10 @@ pub(super) struct Owner {
 }
 
 impl Owner {
+    pub(super) fn home(&self) -> Home {
+        self.home
+    }
+
     fn is_here(&self) -> bool {
         self.thread == thread()
     }
@@ -202,6 +206,11 @@ fn send_home(raw: Raw) {
     // SAFETY: the job keeps the cell alive.
     let rt = unsafe { raw.header() }.rt.clone();
     hand_over(&rt, raw, Why::Cancelled);
+}
+
+/// Drops a local job that was taken off a list; see `runnable::retire`.
+pub(super) fn retire(raw: Raw) {
+    drop(LocalRunnable(raw));
 }
 
 /// Hands a local job to its home's queue; see `runnable::schedule`.

@@ -216,7 +216,15 @@ pub(super) unsafe fn end_hosted(raw: Raw, why: JoinError) {
 pub(super) unsafe fn link(raw: Raw) -> Raw {
     // SAFETY: a driver keeps the cell alive.
     let header = unsafe { raw.header() };
-    if let Some(list) = header.rt.runtime().spawner().tasks() {
+    let rt = header.rt.runtime();
+    #[cfg(feature = "std")]
+    let list = match &header.local {
+        Some(owner) => rt.local_spawner().and_then(|spawner| spawner.tasks(owner.home())),
+        None => rt.spawner().tasks(),
+    };
+    #[cfg(not(feature = "std"))]
+    let list = rt.spawner().tasks();
+    if let Some(list) = list {
         if !list.link(raw) {
             let _ = header.state.close(); // a driver holds it, so there is nothing to schedule
         }
@@ -333,6 +341,21 @@ pub(super) unsafe fn cancel(raw: Raw) {
         raw.finish(JoinError::CANCELLED);
         raw.complete(false);
     }
+}
+
+/// Drops the future of a task that was taken off a list: here, or for a local task at home.
+///
+/// # Safety
+///
+/// As [`cancel`].
+pub(super) unsafe fn retire(raw: Raw) {
+    #[cfg(feature = "std")]
+    // SAFETY: a driver keeps the cell alive.
+    if unsafe { raw.header() }.local.is_some() {
+        return super::local::retire(raw);
+    }
+    // SAFETY: passed on.
+    unsafe { cancel(raw) };
 }
 
 /// Hands a task to its runtime's queue.
