@@ -1,1 +1,4 @@
-//! Soon.
+//! The parts of the reference runtime. Soon: the runtime itself.
+
+mod sync;
+mod sys;
