@@ -2,3 +2,9 @@
 
 mod sync;
 mod sys;
+mod wheel;
+
+/// Parts that stand alone, for other runtime authors.
+pub mod parts {
+    pub use crate::wheel::{NEVER, TimerState, Wheel};
+}
