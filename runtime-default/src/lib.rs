@@ -1,15 +1,20 @@
 //! The parts of the reference runtime. Soon: the runtime itself.
 
 mod contain;
+mod hooks;
 mod pool;
+mod reactor;
 mod sync;
 mod sys;
 mod table;
+#[cfg(test)]
+mod testing;
 mod wheel;
 
 /// Parts that stand alone, for other runtime authors.
 pub mod parts {
     pub use crate::pool::{Pool, PoolConfig, ThreadHook};
+    pub use crate::reactor::Reactor;
     pub use crate::table::Table;
     pub use crate::wheel::{NEVER, TimerState, Wheel};
 }

@@ -16,18 +16,27 @@ pub(super) const KEY_BITS: u32 = usize::BITS;
 #[derive(Debug)]
 pub(crate) struct Poller {
     inner: polling::Poller,
+    one_shot: bool,
 }
 
 impl Poller {
     /// Makes an empty set.
     pub(crate) fn new() -> io::Result<Poller> {
-        Ok(Poller { inner: polling::Poller::new()? })
+        let inner = polling::Poller::new()?;
+        let one_shot = !inner.supports_edge();
+        Ok(Poller { inner, one_shot })
+    }
+
+    /// Makes one without edges on any system, so that Linux tests what Windows runs.
+    #[cfg(test)]
+    pub(crate) fn new_one_shot() -> io::Result<Poller> {
+        Ok(Poller { inner: polling::Poller::new()?, one_shot: true })
     }
 
     /// Watches `source` until [`remove`](Poller::remove); in a one-shot backend, from `rearm` on.
     pub(crate) fn add(&self, source: BorrowedSource<'_>, key: u64) -> io::Result<()> {
         let key = key as usize;
-        let (interest, mode) = if self.is_one_shot() {
+        let (interest, mode) = if self.one_shot {
             (polling::Event::none(key), PollMode::Oneshot)
         } else {
             (polling::Event::all(key), PollMode::Edge)
@@ -39,7 +48,7 @@ impl Poller {
 
     /// Arms a one-shot source anew for the directions in `want`; else nothing.
     pub(crate) fn rearm(&self, source: BorrowedSource<'_>, key: u64, want: Want) -> io::Result<()> {
-        if !self.is_one_shot() {
+        if !self.one_shot {
             return Ok(());
         }
         let interest = polling::Event::new(key as usize, want.read, want.write);
@@ -48,7 +57,7 @@ impl Poller {
 
     /// Whether a report disarms its source, so that [`rearm`](Poller::rearm) matters.
     pub(crate) fn is_one_shot(&self) -> bool {
-        !self.inner.supports_edge()
+        self.one_shot
     }
 
     /// Stops watching. Events a concurrent `wait` took already may still be reported by it.

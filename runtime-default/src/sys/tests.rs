@@ -94,6 +94,24 @@ fn a_file_and_a_second_registration_are_clean_errors() {
     assert_eq!(poller.add(file.as_fd(), 9).unwrap_err().kind(), ErrorKind::PermissionDenied);
 }
 
+/// A report disarms both directions, and only what is asked for anew is reported.
+#[cfg(runtime_force_poll)]
+#[test]
+fn without_edges_a_source_is_silent_until_it_is_armed_again() {
+    let poller = Poller::new_one_shot().unwrap();
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    poller.add(ours.as_fd(), 4).unwrap();
+    theirs.write_all(b"x").unwrap();
+    assert_eq!(now(&poller), []);
+    for _ in 0..2 {
+        poller.rearm(ours.as_fd(), 4, Want { read: true, write: false }).unwrap();
+        assert_eq!(next(&poller), Event { key: 4, readable: true, writable: false });
+        assert_eq!(now(&poller), []);
+    }
+    poller.rearm(ours.as_fd(), 4, Want { read: false, write: true }).unwrap();
+    assert_eq!(next(&poller), Event { key: 4, readable: false, writable: true });
+}
+
 #[test]
 fn a_notify_before_the_wait_ends_it_and_a_thousand_are_one() {
     let poller = Poller::new().unwrap();

@@ -1,0 +1,6 @@
+//! The hooks that the parts implement, imported in one place.
+
+pub(crate) use runtime_traits::{
+    Gone,
+    hooks::{Dir, Reactor, Source, Token},
+};
