@@ -2,5 +2,6 @@
 
 pub(crate) use runtime_traits::{
     Gone,
-    hooks::{Dir, Reactor, Source, Token},
+    hooks::{Dir, Drive, Key, Reactor, Source, Timer, Token},
+    time::Instant,
 };
