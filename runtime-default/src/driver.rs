@@ -1,0 +1,178 @@
+//! Puts a thread to sleep until there is something to poll.
+//!
+//! The driver is the only place that blocks in the poller. It ties together the two things that
+//! can end a sleep, and nothing else:
+//!
+//! ```text
+//!            sleep no longer than              wait
+//!   Timers ───────────────────────▶  turn  ──────────▶  Reactor ──▶ sys::Poller
+//!     │                               ▲ │                  │
+//!     └── wakers that are due ────────┘ │ ◀── wakers ──────┘
+//!                                       ▼
+//!                           wake each, outside every lock
+//! ```
+//!
+//! One call of [`hooks::Drive::turn`] is one *turn*: sleep, collect wakers, give up the seat, wake.
+//!
+//! # Invariants
+//!
+//! - **D1** One thread at a time is in the poller: the one in the *seat*. Others that want a turn
+//!   wait for the seat, no longer than their turn may last.
+//! - **D2** No lock is held and nobody sits while wakers run, so a waker may take a turn itself.
+//! - **D3** A `notify` before a `turn` makes that `turn` return at once, unless it ended another.
+//! - **D4** A waker that panics keeps no other from being woken and does not unwind out of `turn`.
+//!
+//! Not here: readiness (`reactor`), deadlines (`timers`), system calls (`sys`), and whose turn it
+//! is: that is for the executor to say.
+
+#[cfg(all(test, unix))]
+mod tests;
+
+use crate::{
+    hooks,
+    reactor::{Reactor, wake_all},
+    sync::{Condvar, Mutex, lock},
+    sys::{Events, Poller},
+    timers::{Clock, Timers},
+};
+use std::{
+    fmt, io,
+    sync::{Arc, PoisonError},
+    task::Waker,
+    time::{Duration, Instant},
+};
+
+/// A reactor and timers, driven together.
+pub struct Driver {
+    poller: Arc<Poller>,
+    reactor: Reactor,
+    timers: Timers,
+    /// `None` while somebody sits (D1).
+    seat: Mutex<Option<Events>>,
+    seat_free: Condvar,
+    /// An empty `Vec` with memory, for the next turn.
+    spare: Mutex<Vec<Waker>>,
+}
+
+impl Driver {
+    /// Makes a driver on the machine's clock.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system's poller: out of descriptors or memory.
+    pub fn new() -> io::Result<Driver> {
+        let poller = Arc::new(Poller::new()?);
+        let bell = poller.clone();
+        Ok(Driver {
+            reactor: Reactor::new(poller.clone()),
+            timers: Timers::new(Clock::machine(), move || bell.notify()),
+            poller,
+            seat: Mutex::new(Some(Events::new())),
+            seat_free: Condvar::new(),
+            spare: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// The reactor that this drives.
+    pub fn reactor(&self) -> &Reactor {
+        &self.reactor
+    }
+
+    /// The timers that this drives.
+    pub fn timers(&self) -> &Timers {
+        &self.timers
+    }
+
+    /// Wakes all who wait; from here on their polls answer that the runtime ended.
+    ///
+    /// Ends the turn that runs; a later one would still wait.
+    pub fn shutdown(&self) {
+        self.reactor.shutdown();
+        self.timers.shutdown();
+        self.poller.notify();
+    }
+
+    /// Takes the seat, waiting for it if need be; returns it with what is left of the time, or
+    /// `None` if that was over first.
+    fn sit(&self, at_most: Option<Duration>) -> Option<(Sitting<'_>, Option<Duration>)> {
+        let taken = |seat: &mut Option<Events>| seat.is_none();
+        let mut seat = lock(&self.seat);
+        let mut left = at_most;
+        if seat.is_none() {
+            seat = match at_most {
+                None => {
+                    self.seat_free.wait_while(seat, taken).unwrap_or_else(PoisonError::into_inner)
+                }
+                Some(delay) => {
+                    let start = Instant::now();
+                    let outcome = self.seat_free.wait_timeout_while(seat, delay, taken);
+                    left = Some(delay.saturating_sub(start.elapsed()));
+                    outcome.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        let events = seat.take()?;
+        Some((Sitting { driver: self, events: Some(events) }, left))
+    }
+
+    /// Sleeps and collects.
+    fn collect(
+        &self,
+        events: &mut Events,
+        at_most: Option<Duration>,
+        wakers: &mut Vec<Waker>,
+    ) -> io::Result<()> {
+        let sleep = self.timers.fall_asleep(at_most);
+        let outcome = self.reactor.wait(events, sleep, wakers);
+        self.timers.wake_up(wakers);
+        outcome
+    }
+
+    /// Wakes each, and keeps the memory for the next turn.
+    fn wake(&self, mut wakers: Vec<Waker>) {
+        wake_all(wakers.drain(..));
+        let mut spare = lock(&self.spare);
+        if spare.capacity() < wakers.capacity() {
+            std::mem::swap(&mut *spare, &mut wakers);
+        }
+    }
+}
+
+impl hooks::Drive for Driver {
+    fn turn(&self, at_most: Option<Duration>) -> io::Result<()> {
+        let Some((mut sitting, left)) = self.sit(at_most) else { return Ok(()) };
+        let mut wakers = std::mem::take(&mut *lock(&self.spare));
+        let outcome = match &mut sitting.events {
+            Some(events) => self.collect(events, left, &mut wakers),
+            None => Ok(()),
+        };
+        drop(sitting);
+        self.wake(wakers);
+        outcome
+    }
+
+    fn notify(&self) {
+        self.poller.notify();
+    }
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = f.debug_struct("Driver");
+        parts.field("reactor", &self.reactor).field("timers", &self.timers).finish_non_exhaustive()
+    }
+}
+
+/// Being in the seat; dropping it gives it up, on every way out.
+struct Sitting<'a> {
+    driver: &'a Driver,
+    /// Always `Some` until dropped.
+    events: Option<Events>,
+}
+
+impl Drop for Sitting<'_> {
+    fn drop(&mut self) {
+        *lock(&self.driver.seat) = self.events.take();
+        self.driver.seat_free.notify_one();
+    }
+}
