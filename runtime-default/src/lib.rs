@@ -1,10 +1,51 @@
-//! The parts of the reference runtime. Soon: the runtime itself.
+//! The reference runtime: as complete as the interface, as fast as the best, and built of nothing
+//! that a stranger's runtime could not use.
+//!
+//! ```
+//! #[runtime_default::main]
+//! async fn main() {
+//!     let join = runtime_traits::spawn(async { 1 + 1 });
+//!     assert_eq!(join.await.unwrap(), 2);
+//! }
+//! ```
+//!
+//! | flavour | tasks run on | made by |
+//! |---|---|---|
+//! | multi-thread (default) | threads of its own, which steal from each other | [`Runtime::new`] |
+//! | current-thread | the thread inside `block_on` | [`Builder::current_thread`] |
+//! | lent | the threads you give it | [`Builder::lent_threads`], [`Runtime::run`] |
+//!
+//! An idle worker waits in the poller itself: no helper thread drives timers and sockets. At rest,
+//! nothing wakes up.
+//!
+//! # What this runtime declares
+//!
+//! - A nested `block_on` inside one of its own workers is refused
+//!   ([`RefusedWhy::NotHere`](runtime_traits::RefusedWhy)); inside a blocking closure, or on another
+//!   instance, it works.
+//! - Local tasks live on the workers' threads; with a current-thread runtime that is the thread inside
+//!   `block_on`. They are dropped when it leaves.
+//! - At most [`Builder::max_blocking_threads`] blocking closures run at a time; more wait.
+//! - A budget of 128 operations per poll makes loops over ready I/O give way.
+//! - Timers fire within a tick of 2¹⁷ ns after their deadline if the machine is free, never before.
+#![forbid(unsafe_op_in_unsafe_fn)]
 
+extern crate self as runtime_default;
+
+mod block_on;
+mod budget;
+mod builder;
 mod contain;
 mod driver;
+mod global;
 mod hooks;
+mod idle;
+mod parker;
 mod pool;
 mod reactor;
+mod runtime;
+mod seat;
+mod shared;
 mod sync;
 mod sys;
 mod table;
@@ -12,6 +53,13 @@ mod table;
 mod testing;
 mod timers;
 mod wheel;
+mod worker;
+
+pub use builder::Builder;
+pub use global::{block_on, entry, handle, spawn, spawn_blocking};
+pub use runtime::Runtime;
+#[cfg(feature = "macros")]
+pub use runtime_macros::{default_main as main, default_test as test};
 
 /// Parts that stand alone, for other runtime authors.
 pub mod parts {

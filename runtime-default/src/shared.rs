@@ -1,0 +1,304 @@
+//! The state of one runtime, as its workers, its handles and its owner share it.
+//!
+//! ```text
+//!   Runtime (owner) ──▶ Shared ◀── Seat (one per worker) ◀── Handle in every task
+//!                         │
+//!      injector · stealers · Idle · Driver · Pool · TaskList · homes
+//! ```
+//!
+//! Threads hold `Shared`, `Shared` holds no thread: those belong to the owner, which joins them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::*, fence};
+
+use crossbeam_deque::{Injector, Steal, Stealer, Worker as Queue};
+use runtime_traits::hooks::{Drive, Home, LocalRunnable, Runnable, State, Tag, Task, TaskList};
+
+use crate::driver::Driver;
+use crate::idle::Idle;
+use crate::parker::Parker;
+use crate::pool::Pool;
+use crate::sync::{Condvar, Mutex, lock};
+use crate::worker;
+
+/// See the file's head.
+pub(crate) struct Shared {
+    pub(crate) tag: Tag,
+    pub(crate) driver: Driver,
+    pub(crate) pool: Pool<Task>,
+    pub(crate) tasks: TaskList,
+    pub(crate) idle: Idle,
+    pub(crate) stations: Box<[Station]>,
+    /// Jobs from outside of any worker.
+    injector: Injector<Runnable>,
+    state: AtomicU8,
+    /// Stations without a thread, and those who wait for one.
+    vacant: Mutex<Vec<(usize, Queue<Runnable>)>>,
+    vacated: Condvar,
+    pub(crate) threads_are_ours: bool,
+}
+
+/// What the world knows of one worker.
+pub(crate) struct Station {
+    pub(crate) parker: Parker,
+    stealer: Stealer<Runnable>,
+    /// Local jobs, from anywhere.
+    local: Mutex<VecDeque<LocalRunnable>>,
+    has_local: AtomicBool,
+    /// Local tasks that are alive.
+    pub(crate) local_tasks: TaskList,
+    pub(crate) counts: Counts,
+}
+
+/// What a worker counts. Written by it alone.
+#[derive(Default)]
+#[repr(align(128))]
+pub(crate) struct Counts {
+    pub(crate) polls: AtomicU64,
+    pub(crate) steals: AtomicU64,
+    pub(crate) parks: AtomicU64,
+}
+
+impl Counts {
+    /// Adds one, for the only writer.
+    #[inline]
+    pub(crate) fn bump(figure: &AtomicU64) {
+        figure.store(figure.load(Relaxed) + 1, Relaxed);
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(
+        workers: usize,
+        threads_are_ours: bool,
+        driver: Driver,
+        pool: Pool<Task>,
+    ) -> Shared {
+        let queues: Vec<_> = (0..workers).map(|_| Queue::new_fifo()).collect();
+        let stations = queues.iter().map(|queue| Station::new(queue.stealer())).collect();
+        Shared {
+            tag: Tag::new(),
+            driver,
+            pool,
+            tasks: TaskList::new(),
+            idle: Idle::new(workers),
+            stations,
+            injector: Injector::new(),
+            state: AtomicU8::new(RUNNING),
+            vacant: Mutex::new(queues.into_iter().enumerate().collect()),
+            vacated: Condvar::new(),
+            threads_are_ours,
+        }
+    }
+
+    // ── scheduling ──────────────────────────────────────────────────────────────────────────
+
+    /// Puts a job on a queue and sees that somebody runs it.
+    pub(crate) fn push(&self, job: Runnable) {
+        let Err(job) = worker::push_here(self, job) else { return };
+        self.injector.push(job);
+        // Pairs with the fence in `stop`: either it drains this job, or we see that it stopped.
+        fence(SeqCst);
+        if self.is_stopped() {
+            return self.drain_injector();
+        }
+        self.call_somebody();
+    }
+
+    /// Wakes a sleeper to work, if that is needed.
+    pub(crate) fn call_somebody(&self) {
+        if let Some(worker) = self.idle.call() {
+            self.unpark(worker);
+        }
+    }
+
+    pub(crate) fn unpark(&self, worker: usize) {
+        self.stations[worker].parker.unpark(|| self.driver.notify());
+    }
+
+    /// A job of somebody else's: from outside first, then from the other workers.
+    pub(crate) fn steal(&self, thief: usize, into: &Queue<Runnable>) -> Option<Runnable> {
+        if let Some(job) = self.take_injected(into) {
+            return Some(job);
+        }
+        let others = self.stations.len();
+        (1..others).map(|step| (thief + step) % others).find_map(|victim| {
+            let job = taken(|| self.stations[victim].stealer.steal_batch_and_pop(into))?;
+            Counts::bump(&self.stations[thief].counts.steals);
+            Some(job)
+        })
+    }
+
+    /// A job from outside, and some more into the queue.
+    pub(crate) fn take_injected(&self, into: &Queue<Runnable>) -> Option<Runnable> {
+        if self.injector.is_empty() {
+            return None;
+        }
+        taken(|| self.injector.steal_batch_and_pop(into))
+    }
+
+    /// Whether any queue holds a job.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.injector.is_empty() || self.stations.iter().any(|s| !s.stealer.is_empty())
+    }
+
+    pub(crate) fn queue_depth(&self) -> usize {
+        self.injector.len() + self.stations.iter().map(|s| s.stealer.len()).sum::<usize>()
+    }
+
+    // ── local jobs ──────────────────────────────────────────────────────────────────────────
+
+    /// Puts a local job on its home's queue and wakes the home.
+    pub(crate) fn push_local(&self, home: Home, job: LocalRunnable) {
+        let station = &self.stations[home.0 as usize];
+        lock(&station.local).push_back(job);
+        station.has_local.store(true, SeqCst);
+        if !worker::is_here(self, home.0 as usize) {
+            self.unpark(home.0 as usize);
+        }
+    }
+
+    // ── stations ────────────────────────────────────────────────────────────────────────────
+
+    /// Takes a station that has no thread.
+    pub(crate) fn take_station(&self) -> Option<(usize, Queue<Runnable>)> {
+        lock(&self.vacant).pop()
+    }
+
+    /// Gives a station back, its jobs to the injector.
+    pub(crate) fn vacate(&self, station: usize, queue: Queue<Runnable>) {
+        let mut handed_over = false;
+        while let Some(job) = queue.pop() {
+            self.injector.push(job);
+            handed_over = true;
+        }
+        lock(&self.vacant).push((station, queue));
+        self.vacated.notify_all();
+        if handed_over {
+            self.call_somebody();
+        }
+        fence(SeqCst);
+        if self.is_stopped() {
+            self.drain_injector();
+        }
+    }
+
+    /// Sleeps until a station may be vacant, or `ready` says so.
+    pub(crate) fn wait_for_station(&self, ready: impl Fn() -> bool) {
+        let vacant = lock(&self.vacant);
+        let waiting = |vacant: &mut Vec<_>| vacant.is_empty() && !ready();
+        drop(self.vacated.wait_while(vacant, waiting));
+    }
+
+    /// Ends [`wait_for_station`](Shared::wait_for_station) for those who became ready.
+    pub(crate) fn rouse_waiting(&self) {
+        drop(lock(&self.vacant));
+        self.vacated.notify_all();
+    }
+
+    // ── the end ─────────────────────────────────────────────────────────────────────────────
+
+    pub(crate) fn state(&self) -> State {
+        match self.state.load(Acquire) {
+            RUNNING => State::Running,
+            DRAINING => State::Draining,
+            _ => State::ShutDown,
+        }
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.state.load(SeqCst) == STOPPED
+    }
+
+    /// New tasks are refused from now on.
+    pub(crate) fn drain(&self) {
+        let _ = self.state.compare_exchange(RUNNING, DRAINING, SeqCst, SeqCst);
+    }
+
+    /// Workers leave at their next step; waiters outside learn that the runtime ended.
+    pub(crate) fn stop(&self) {
+        self.state.store(STOPPED, SeqCst);
+        for worker in 0..self.stations.len() {
+            self.unpark(worker);
+        }
+        self.rouse_waiting();
+    }
+
+    /// Drops every task that no worker holds. Called when workers have left, or leave soon.
+    pub(crate) fn drop_tasks(&self) {
+        self.tasks.close_all();
+        fence(SeqCst);
+        self.drain_injector();
+        self.driver.shutdown();
+    }
+
+    /// Drops what is left in the injector: cancels those tasks, here.
+    fn drain_injector(&self) {
+        while let Some(job) = taken(|| self.injector.steal()) {
+            drop(job);
+        }
+    }
+}
+
+const RUNNING: u8 = 0;
+const DRAINING: u8 = 1;
+const STOPPED: u8 = 2;
+
+impl Station {
+    fn new(stealer: Stealer<Runnable>) -> Station {
+        Station {
+            parker: Parker::default(),
+            stealer,
+            local: Mutex::default(),
+            has_local: AtomicBool::new(false),
+            local_tasks: TaskList::new(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// The next local job.
+    #[inline]
+    pub(crate) fn pop_local(&self) -> Option<LocalRunnable> {
+        if !self.has_local.load(SeqCst) {
+            return None;
+        }
+        let mut local = lock(&self.local);
+        let job = local.pop_front();
+        if local.is_empty() {
+            self.has_local.store(false, SeqCst);
+        }
+        job
+    }
+
+    pub(crate) fn has_local(&self) -> bool {
+        self.has_local.load(SeqCst)
+    }
+
+    /// Puts a local job that yielded at the end of the queue.
+    pub(crate) fn push_back_local(&self, job: LocalRunnable) {
+        lock(&self.local).push_back(job);
+        self.has_local.store(true, SeqCst);
+    }
+}
+
+/// Tries until it is clear whether there was something.
+fn taken(mut steal: impl FnMut() -> Steal<Runnable>) -> Option<Runnable> {
+    loop {
+        match steal() {
+            Steal::Success(job) => return Some(job),
+            Steal::Empty => return None,
+            Steal::Retry => std::hint::spin_loop(),
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Jobs hold handles, and handles hold this: nothing is left in any queue.
+        debug_assert!(!self.has_work());
+    }
+}
+
+/// For those who keep it.
+pub(crate) type SharedRef = Arc<Shared>;

@@ -1,0 +1,351 @@
+//! A thread at work: takes jobs, runs them, lies down when there are none.
+//!
+//! ```text
+//!        ┌──────────────▶ root, if woken
+//!        │                local jobs, own queue        (every 61 jobs: driver, injector)
+//!        │                   │ empty
+//!        │                search: injector, other workers
+//!        │                   │ nothing
+//!        └── get up ◀──── lie down ──▶ look once more ──▶ sleep in the bed
+//! ```
+//!
+//! Who the thread is comes from the outside: a thread of the runtime's own, one that is lent
+//! ([`Runtime::run`](crate::Runtime::run)), or one inside `block_on` of a current-thread runtime. The
+//! last two bring a *root*: a future that this thread alone polls, and with whose end they leave.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use crossbeam_deque::Worker as Queue;
+use runtime_traits::hooks::{Drive, Ran, Runnable};
+
+use crate::budget;
+use crate::idle::{Bed, TICK, Watch};
+use crate::shared::{Counts, Shared, SharedRef, Station};
+
+/// After so many jobs a busy worker looks at the driver and the injector.
+const LOOK_AROUND: u32 = 61;
+
+thread_local! {
+    /// The worker that this thread is, innermost first.
+    static HERE: RefCell<Option<Rc<Worker>>> = const { RefCell::new(None) };
+}
+
+/// See the file's head. Never leaves its thread.
+pub(crate) struct Worker {
+    shared: SharedRef,
+    index: usize,
+    queue: Queue<Runnable>,
+    jobs: Cell<u32>,
+    /// Inside a turn of the driver: what is woken there is announced afterwards, together.
+    in_turn: Cell<bool>,
+    /// Counted as searching.
+    searching: Cell<bool>,
+    /// What this thread was before.
+    outer: Option<Rc<Worker>>,
+}
+
+/// Pushes on this thread's queue, if it is a worker of `shared`.
+#[inline]
+pub(crate) fn push_here(shared: &Shared, job: Runnable) -> Result<(), Runnable> {
+    let mut job = Some(job);
+    let _ = HERE.try_with(|here| {
+        if let Some(worker) = &*here.borrow() {
+            if std::ptr::eq(&*worker.shared, shared) {
+                job.take().into_iter().for_each(|job| worker.push(job));
+            }
+        }
+    });
+    job.map_or(Ok(()), Err)
+}
+
+/// The station of this thread in `shared`, if it is a worker of it.
+pub(crate) fn station_here(shared: &Shared) -> Option<usize> {
+    let index = HERE.try_with(|here| {
+        let here = here.borrow();
+        let worker = here.as_ref().filter(|worker| std::ptr::eq(&*worker.shared, shared))?;
+        Some(worker.index)
+    });
+    index.ok().flatten()
+}
+
+/// Whether this thread is that worker.
+pub(crate) fn is_here(shared: &Shared, index: usize) -> bool {
+    station_here(shared) == Some(index)
+}
+
+/// Whether this thread is inside a worker of `shared`, also further out.
+pub(crate) fn is_inside(shared: &Shared) -> bool {
+    let inside = HERE.try_with(|here| {
+        let here = here.borrow();
+        let mut worker = here.as_ref();
+        while let Some(inner) = worker {
+            if std::ptr::eq(&*inner.shared, shared) {
+                return true;
+            }
+            worker = inner.outer.as_ref();
+        }
+        false
+    });
+    inside.unwrap_or(false)
+}
+
+/// What a lent thread came for.
+pub(crate) struct Root<'a> {
+    pub(crate) future: Pin<&'a mut dyn Future<Output = ()>>,
+    pub(crate) signal: Arc<Signal>,
+}
+
+/// Wakes the root of a worker.
+pub(crate) struct Signal {
+    woken: AtomicBool,
+    shared: SharedRef,
+    index: usize,
+}
+
+impl Signal {
+    pub(crate) fn new(shared: SharedRef, index: usize) -> Arc<Signal> {
+        Arc::new(Signal { woken: AtomicBool::new(true), shared, index })
+    }
+}
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.woken.swap(true, SeqCst) && !is_here(&self.shared, self.index) {
+            self.shared.unpark(self.index);
+        }
+    }
+}
+
+/// Works at a station until the runtime stops (`None`), or the root is ready.
+///
+/// `true`: the root was ready. The station is vacated also when the root panics.
+pub(crate) fn work(
+    shared: &SharedRef,
+    (index, queue): (usize, Queue<Runnable>),
+    root: Option<Root<'_>>,
+) -> bool {
+    let outer = HERE.with(|here| here.borrow_mut().take());
+    let worker = Rc::new(Worker {
+        shared: shared.clone(),
+        index,
+        queue,
+        jobs: Cell::new(0),
+        in_turn: Cell::new(false),
+        searching: Cell::new(false),
+        outer,
+    });
+    worker.station().parker.take();
+    shared.idle.joined();
+    HERE.with(|here| *here.borrow_mut() = Some(worker.clone()));
+    let leave = Leave(Some(worker));
+    leave.0.as_ref().is_some_and(|worker| worker.run(root))
+}
+
+/// Leaves the station, on every way out.
+struct Leave(Option<Rc<Worker>>);
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        let Some(worker) = self.0.take() else { return };
+        worker.drop_local_tasks();
+        worker.found(); // whoever called us to work relies on somebody
+        worker.shared.idle.left();
+        let mine = HERE.with(|here| here.replace(worker.outer.clone()));
+        drop(mine);
+        // This thread's own reference was the other one.
+        let Some(Worker { shared, index, queue, .. }) = Rc::into_inner(worker) else { return };
+        shared.vacate(index, queue);
+    }
+}
+
+impl Worker {
+    fn station(&self) -> &Station {
+        &self.shared.stations[self.index]
+    }
+
+    fn run(&self, mut root: Option<Root<'_>>) -> bool {
+        let waker = root.as_ref().map(|root| Waker::from(root.signal.clone()));
+        loop {
+            if let (Some(root), Some(waker)) = (&mut root, &waker) {
+                if root.signal.woken.swap(false, SeqCst) && poll_root(root, waker).is_ready() {
+                    return true;
+                }
+            }
+            if self.shared.is_stopped() {
+                return false;
+            }
+            // One job for each look at the root: they alternate.
+            if !self.run_one() {
+                self.sleep(root.as_ref());
+            }
+        }
+    }
+
+    /// Runs one job; `false` if there was none anywhere.
+    #[inline]
+    fn run_one(&self) -> bool {
+        self.look_around();
+        if let Some(job) = self.station().pop_local() {
+            self.found();
+            if let Ran::Yielded(job) = self.count(|| budget::with_full(|| job.run())) {
+                self.station().push_back_local(job);
+            }
+            return true;
+        }
+        let Some(job) = self.queue.pop().or_else(|| self.search()) else { return false };
+        self.found();
+        if let Ran::Yielded(job) = self.count(|| budget::with_full(|| job.run())) {
+            self.queue.push(job);
+        }
+        true
+    }
+
+    fn count<R>(&self, poll: impl FnOnce() -> R) -> R {
+        Counts::bump(&self.station().counts.polls);
+        poll()
+    }
+
+    /// Every so many jobs: events, timers and jobs from outside must not starve.
+    fn look_around(&self) {
+        let jobs = self.jobs.get().wrapping_add(1);
+        self.jobs.set(jobs);
+        if jobs % LOOK_AROUND != 0 {
+            return;
+        }
+        if self.shared.idle.driver_is_free() {
+            self.turn(Some(Duration::ZERO));
+        }
+        if let Some(job) = self.shared.take_injected(&self.queue) {
+            self.queue.push(job);
+        }
+    }
+
+    /// A job of somebody else's.
+    fn search(&self) -> Option<Runnable> {
+        if !self.searching.get() {
+            if !self.shared.idle.start_search() {
+                return self.shared.take_injected(&self.queue);
+            }
+            self.searching.set(true);
+        }
+        self.shared.steal(self.index, &self.queue)
+    }
+
+    /// Work was found: the last searcher sees to it that the next one is called, if there is more.
+    fn found(&self) {
+        if self.searching.replace(false) && self.shared.idle.end_search() && self.shared.has_work()
+        {
+            self.shared.call_somebody();
+        }
+    }
+
+    /// Puts a job on this worker's queue.
+    fn push(&self, job: Runnable) {
+        self.queue.push(job);
+        if self.in_turn.get() {
+            return;
+        }
+        // A single job will be run when this poll returns; a sleeper who ticks looks after it.
+        if self.queue.len() > 1 || !self.shared.idle.is_watched() {
+            self.shared.call_somebody();
+        }
+    }
+
+    /// One turn of the driver. What it woke is on this worker's queue then.
+    fn turn(&self, at_most: Option<Duration>) {
+        self.in_turn.set(true);
+        // An error of the poller itself (out of memory): the next turn tries again.
+        let _ = self.shared.driver.turn(at_most);
+        self.in_turn.set(false);
+        if self.queue.len() > 1 {
+            self.shared.call_somebody();
+        }
+    }
+
+    // ── sleeping ────────────────────────────────────────────────────────────────────────────
+
+    fn sleep(&self, root: Option<&Root<'_>>) {
+        if self.searching.replace(false) && self.shared.idle.end_search() && self.shared.has_work()
+        {
+            return; // pushed while we were the last to search: nobody else was called
+        }
+        let (bed, limit) = self.shared.idle.lie_down(self.index);
+        // Announced; now the last look (I1 of `idle`).
+        if !self.must_wake(root) && !self.shared.has_work() {
+            Counts::bump(&self.station().counts.parks);
+            self.lie_in(bed, limit, root);
+        }
+        let (called, rouse) = self.shared.idle.get_up(self.index, bed);
+        self.searching.set(called);
+        if let Some(sentinel) = rouse {
+            self.shared.unpark(sentinel);
+        }
+    }
+
+    fn lie_in(&self, bed: Bed, limit: Option<Duration>, root: Option<&Root<'_>>) {
+        let parker = &self.station().parker;
+        match bed {
+            Bed::Driver => parker.drive(|| self.turn(limit)),
+            Bed::Deep => _ = parker.park(None),
+            Bed::Sentinel => self.watch(root),
+        }
+    }
+
+    /// Sleeps tick by tick while somebody works, and until called when nobody does.
+    fn watch(&self, root: Option<&Root<'_>>) {
+        let mut turns = usize::MAX;
+        let mut limit = Some(TICK);
+        loop {
+            let notified = self.station().parker.park(limit);
+            if !self.shared.idle.is_in_bed(self.index) || self.must_wake(root) {
+                return;
+            }
+            limit = Some(TICK);
+            if notified {
+                continue; // roused from a doze
+            }
+            if self.shared.has_work() {
+                return;
+            }
+            match self.shared.idle.watch(&mut turns) {
+                Watch::GetUp => return,
+                Watch::Doze => limit = None,
+                Watch::Tick => {}
+            }
+        }
+    }
+
+    /// Whether there is something that only this thread can do.
+    fn must_wake(&self, root: Option<&Root<'_>>) -> bool {
+        self.shared.is_stopped()
+            || self.station().has_local()
+            || root.is_some_and(|root| root.signal.woken.load(SeqCst))
+    }
+
+    /// Local tasks live as long as their thread works here.
+    fn drop_local_tasks(&self) {
+        let station = self.station();
+        while !station.local_tasks.is_empty() || station.has_local() {
+            station.local_tasks.cancel_all();
+            while let Some(job) = station.pop_local() {
+                drop(job);
+            }
+        }
+    }
+}
+
+fn poll_root(root: &mut Root<'_>, waker: &Waker) -> Poll<()> {
+    let mut cx = Context::from_waker(waker);
+    budget::with_full(|| root.future.as_mut().poll(&mut cx))
+}
