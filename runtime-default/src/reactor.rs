@@ -130,10 +130,15 @@ impl Reactor {
         self.len() == 0
     }
 
-    /// Notes an event and takes the wakers it is for.
+    /// Finds the source of an event.
     fn deliver(&self, event: Event, out: &mut Vec<Waker>) {
         let Some(key) = self.key_of(event) else { return };
         let Some(watched) = self.sources.get(key) else { return };
+        self.note(watched, key, event, out);
+    }
+
+    /// Notes an event and takes the wakers it is for.
+    fn note(&self, watched: &Watched, key: u64, event: Event, out: &mut Vec<Waker>) {
         let mut life = lock(&watched.life);
         if life.token != key {
             return; // R4

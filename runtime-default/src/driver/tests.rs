@@ -101,14 +101,15 @@ fn a_waker_that_panics_keeps_none_from_being_woken() {
     keys.iter_mut().for_each(|key| driver.timers().forget(key));
 }
 
-/// D2: a waker arms a timer and takes a turn of its own.
+/// D2: a waker takes a turn of its own. Were the seat still taken, it would wait for ever.
 #[test]
 fn a_waker_may_drive() {
     struct Drives(Weak<Driver>, AtomicUsize);
     impl Wake for Drives {
         fn wake(self: Arc<Self>) {
             let driver = self.0.upgrade().unwrap();
-            driver.turn(Some(Duration::ZERO)).unwrap();
+            driver.notify();
+            driver.turn(None).unwrap();
             self.1.fetch_add(1, Ordering::SeqCst);
         }
     }
@@ -141,6 +142,26 @@ fn two_threads_take_turns() {
             thread::yield_now();
         }
     });
+}
+
+/// D1, stochastic: in most rounds the thread is waiting for the seat when it is given up.
+#[test]
+fn a_seat_that_is_given_up_goes_to_who_waits() {
+    let driver = Driver::new().unwrap();
+    for _ in 0..200 {
+        let (sitting, _) = driver.sit(None).unwrap();
+        driver.notify();
+        thread::scope(|scope| {
+            let (driver, (about, told)) = (&driver, std::sync::mpsc::channel());
+            scope.spawn(move || {
+                about.send(()).unwrap();
+                driver.turn(None).unwrap();
+            });
+            told.recv().unwrap();
+            thread::yield_now();
+            drop(sitting);
+        });
+    }
 }
 
 #[test]

@@ -201,7 +201,8 @@ fn reactor_5_one_who_comes_late_does_no_harm_to_a_successor() {
     let seen = watched.hints[0].load(Ordering::Relaxed);
     let parked = reactor.park(watched, lab.token, Dir::Read, seen, Waker::noop().clone());
     assert!(matches!(parked, Parked::Dead));
-    reactor.deliver(Event { key: lab.token.0, readable: true, writable: true }, &mut Vec::new());
+    let event = Event { key: lab.token.0, readable: true, writable: true };
+    reactor.note(watched, lab.token.0, event, &mut Vec::new());
     assert_eq!(watched.hints[0].load(Ordering::Relaxed), seen);
 }
 
@@ -257,6 +258,16 @@ fn a_ready_poll_leaves_the_waker_of_another() {
 }
 
 #[test]
+fn without_an_event_a_pending_source_is_not_tried_again() {
+    let lab = Lab::new();
+    assert!(lab.poll_read(Waker::noop()).is_pending());
+    for _ in 0..3 {
+        let outcome = lab.poll(Dir::Read, Waker::noop(), || unreachable!("a useless system call"));
+        assert!(outcome.is_pending());
+    }
+}
+
+#[test]
 fn interrupted_is_tried_again_and_other_errors_are_passed_on() {
     let lab = Lab::new();
     let mut answers = vec![ErrorKind::ConnectionReset, ErrorKind::Interrupted];
@@ -278,6 +289,16 @@ fn shutdown_wakes_and_every_later_poll_says_so() {
     assert_eq!(lab.reactor.register(source).unwrap_err().kind(), ErrorKind::BrokenPipe);
     lab.reactor.deregister(lab.token);
     assert!(lab.reactor.is_empty());
+}
+
+#[test]
+fn a_runtime_that_ends_during_the_try_leaves_nobody_waiting() {
+    let lab = Lab::new();
+    let outcome = lab.poll(Dir::Read, Waker::noop(), || {
+        lab.reactor.shutdown();
+        Err(ErrorKind::WouldBlock.into())
+    });
+    assert_eq!(kind(outcome), ErrorKind::BrokenPipe);
 }
 
 /// REACTOR-2 with real threads: a std peer, a driver thread, and a reader that parks. A lost event

@@ -145,6 +145,16 @@ fn time_4_only_an_earlier_deadline_rings_and_only_once_per_sleep() {
 }
 
 #[test]
+fn a_driver_that_woke_by_itself_is_not_rung_for() {
+    let (lab, mut late, mut soon) = (Lab::new(), Key::NONE, Key::NONE);
+    assert!(lab.poll(&mut late, 1_000, Waker::noop()).is_pending());
+    assert!(lab.timers.fall_asleep(None).is_some());
+    lab.wake_up_at(1);
+    assert!(lab.poll(&mut soon, 500, Waker::noop()).is_pending());
+    assert_eq!(lab.rings(), 0);
+}
+
+#[test]
 fn a_sleep_ends_with_the_deadline_or_the_limit_whichever_is_first() {
     let (lab, mut key) = (Lab::new(), Key::NONE);
     assert_eq!(lab.timers.fall_asleep(None), None);
