@@ -150,7 +150,7 @@ impl Runtime {
     /// Ends everything; waits until `deadline`, without one as long as it takes. `false`: something
     /// still runs.
     fn end(&mut self, deadline: Option<Instant>) -> bool {
-        let shared = &self.shared;
+        let shared = self.shared.clone();
         shared.stop();
         // Also before the threads are joined: a worker may wait for what a parked task holds.
         shared.drop_tasks();
