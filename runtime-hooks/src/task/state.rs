@@ -124,7 +124,8 @@ impl State {
     /// `SCHEDULED → RUNNING`, by the holder of the `Runnable`.
     #[inline]
     pub(super) fn start(&self) -> Start {
-        let before = self.0.fetch_xor(SCHEDULED | RUNNING, AcqRel);
+        // One bit goes, the next one comes: an addition, which the hardware does in one step.
+        let before = self.0.fetch_add(RUNNING - SCHEDULED, AcqRel);
         debug_assert!(before & (SCHEDULED | RUNNING | DONE) == SCHEDULED, "started {before:#x}");
         if before & CANCEL == 0 { Start::Poll } else { Start::Cancel }
     }
