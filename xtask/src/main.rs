@@ -1,1 +1,80 @@
-fn main() {}
+//! The repository's own commands: `cargo xtask <command>`.
+//!
+//! Each command is one file; what they share is in four:
+//!
+//! ```text
+//! test  platforms  msrv  sanitize  bench          audit
+//!   │       │        │       │       │       ┌──────┼──────┐
+//!   ▼       ▼        ▼       ▼       ▼       ▼      ▼      ▼
+//! shell: runs a command line,  system:     tokens  tidy  workspace
+//! prints it, times it, counts  packages    code    rules manifests
+//! test results (tally)         of the OS   without
+//!                                          strings
+//! ```
+//!
+//! There is no dependency, so that the first command of a fresh clone starts
+//! in seconds. Not here: anything a program or a library needs at run time.
+
+#![forbid(unsafe_code)]
+
+mod audit;
+mod bench;
+mod msrv;
+mod platforms;
+mod sanitize;
+mod shell;
+mod system;
+mod tally;
+mod test;
+mod tidy;
+mod tokens;
+mod tree;
+mod workspace;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask <command>
+
+  test [step…]             every check and every test; the last line is the sum
+                           steps: system fmt clippy crates doc tests force-poll
+                           models side audit (all of them when none is named)
+  audit                    counts code, prose and unsafe; checks the rules of the tree
+  platforms                type-checks the crates for the platforms they promise
+  msrv                     checks the crates with the oldest compiler they promise
+  sanitize [asan|tsan]     the tests under AddressSanitizer and ThreadSanitizer
+  bench [--quick] [name]   runs the benchmarks
+";
+
+/// What a command ends with: an exit code, or the reason why it could not begin.
+type Outcome = Result<ExitCode, String>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    dispatch(&arguments).unwrap_or_else(|reason| {
+        eprintln!("error: {reason}");
+        ExitCode::FAILURE
+    })
+}
+
+fn dispatch(arguments: &[String]) -> Outcome {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["test", steps @ ..] => test::run(steps),
+        ["audit"] => audit::run(),
+        ["platforms"] => platforms::run(),
+        ["msrv"] => msrv::run(),
+        ["sanitize", kinds @ ..] => sanitize::run(kinds),
+        ["bench", rest @ ..] => bench::run(rest),
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => Err(not_understood(&words)),
+    }
+}
+
+/// The answer to a command line that makes no sense.
+fn not_understood(words: &[&str]) -> String {
+    format!("`{}` is not a command\n\n{USAGE}", words.join(" "))
+}

@@ -1,0 +1,275 @@
+//! Runs command lines one after the other and remembers how each went.
+//!
+//! Every step prints the line that a person would type, then its output, then
+//! its time. A step that fails does not stop the ones after it: one run shows
+//! all that is wrong. [`Shell::finish`] repeats the steps with their times and
+//! ends with the sum of all tests as the last line of the output.
+//!
+//! Output of test programs is quoted with `| `, so that the last line is the
+//! only one of its form.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::tally::Tally;
+
+/// One command line, as it is shown and as it is run.
+pub(crate) struct Line {
+    environment: Vec<(String, OsString)>,
+    program: OsString,
+    shown_as: String,
+    arguments: Vec<OsString>,
+}
+
+impl Line {
+    pub(crate) fn new(program: impl AsRef<OsStr>) -> Line {
+        let program = program.as_ref().to_owned();
+        let shown_as = program.to_string_lossy().into_owned();
+        Line { environment: Vec::new(), program, shown_as, arguments: Vec::new() }
+    }
+
+    /// The cargo that runs this command, so that all steps use one toolchain.
+    pub(crate) fn cargo() -> Line {
+        let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        Line { shown_as: "cargo".into(), ..Line::new(program) }
+    }
+
+    pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Line {
+        self.arguments.push(argument.as_ref().to_owned());
+        self
+    }
+
+    /// Adds arguments that contain no white space, written as on a command line.
+    pub(crate) fn words(self, words: &str) -> Line {
+        words.split_whitespace().fold(self, |line, word| line.arg(word))
+    }
+
+    /// Adds `-p name` for each package.
+    pub(crate) fn packages<'a>(self, names: impl IntoIterator<Item = &'a str>) -> Line {
+        names.into_iter().fold(self, |line, name| line.arg("-p").arg(name))
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Line {
+        self.environment.push((name.into(), value.as_ref().to_owned()));
+        self
+    }
+
+    fn command(&self, shell: &Shell) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).current_dir(&shell.root).stdin(Stdio::null());
+        // Set by `cargo run` for this program; foreign compilers would load the wrong libraries.
+        command.env_remove("LD_LIBRARY_PATH");
+        command.env("CARGO_TARGET_DIR", &shell.target);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// The line as a person would type it in the repository's root.
+    fn shown(&self, root: &Path) -> String {
+        let mut words: Vec<String> = Vec::new();
+        for (name, value) in &self.environment {
+            words.push(format!("{name}={}", quoted(value)));
+        }
+        words.push(self.shown_as.clone());
+        words.extend(self.arguments.iter().map(|argument| quoted(argument)));
+        words.join(" ").replace(&format!("{}/", root.display()), "")
+    }
+}
+
+/// The word in quotes if a shell would split it.
+fn quoted(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    if word.contains(char::is_whitespace) { format!("'{word}'") } else { word.into_owned() }
+}
+
+struct Record {
+    title: String,
+    time: Duration,
+    passed: bool,
+}
+
+/// The steps so far and where they ran.
+pub(crate) struct Shell {
+    /// The repository's root; every command runs here.
+    pub(crate) root: PathBuf,
+    /// The target directory of ordinary builds; special ones have theirs below it.
+    pub(crate) target: PathBuf,
+    tally: Tally,
+    records: Vec<Record>,
+}
+
+impl Shell {
+    pub(crate) fn new() -> Shell {
+        let root = crate::workspace::root();
+        let target = std::env::var_os("CARGO_TARGET_DIR").map(std::path::absolute);
+        let target = target.and_then(Result::ok).unwrap_or_else(|| root.join("target"));
+        Shell { root, target, tally: Tally::default(), records: Vec::new() }
+    }
+
+    /// Runs a line that either succeeds or fails as a whole.
+    pub(crate) fn run(&mut self, line: Line) -> bool {
+        let title = line.shown(&self.root);
+        let mut command = line.command(self);
+        self.step(title, || outcome(command.status()))
+    }
+
+    /// Runs a line whose output tells how many tests passed, failed and were skipped.
+    pub(crate) fn run_tests(&mut self, line: Line) -> bool {
+        let title = line.shown(&self.root);
+        let mut command = line.command(self);
+        let mut tally = Tally::default();
+        let passed = self.step(title, || {
+            outcome(counted(&mut command, &mut tally))?;
+            if tally.is_green() { Ok(()) } else { Err(tally.to_string()) }
+        });
+        if !passed && !tally.is_green() {
+            self.tally.failed -= 1; // the tests say it themselves
+        }
+        self.tally += tally;
+        passed
+    }
+
+    /// Runs one step that need not be another program. What it answers is why it failed.
+    pub(crate) fn step(
+        &mut self,
+        title: String,
+        body: impl FnOnce() -> Result<(), String>,
+    ) -> bool {
+        println!("\n$ {title}");
+        let start = Instant::now();
+        let outcome = body();
+        let time = start.elapsed();
+        let passed = outcome.is_ok();
+        match outcome {
+            Ok(()) => println!("  ok, {}", seconds(time)),
+            Err(reason) => println!("  FAILED, {}: {reason}", seconds(time)),
+        }
+        if !passed {
+            self.tally += Tally::FAILURE;
+        }
+        self.records.push(Record { title, time, passed });
+        passed
+    }
+
+    /// The standard output of a short command that asks something.
+    pub(crate) fn ask(&self, line: Line) -> Result<String, String> {
+        let title = line.shown(&self.root);
+        let output = line.command(self).stderr(Stdio::null()).output();
+        match output {
+            Ok(output) if output.status.success() => {
+                Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+            }
+            Ok(output) => Err(format!("`{title}` ended with {}", output.status)),
+            Err(error) => Err(format!("`{title}` did not start: {error}")),
+        }
+    }
+
+    /// Prints all steps with their times.
+    pub(crate) fn print_times(&self) {
+        println!();
+        for record in &self.records {
+            let verdict = if record.passed { "ok" } else { "FAILED" };
+            println!("{:>9}  {verdict:6}  {}", seconds(record.time), record.title);
+        }
+        let total = self.records.iter().map(|record| record.time).sum();
+        println!("{:>9}  in all", seconds(total));
+    }
+
+    /// Prints the times and, last, the sum of all tests.
+    pub(crate) fn finish(&self) -> ExitCode {
+        self.print_times();
+        println!("{}", self.tally);
+        if self.tally.is_green() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    /// Runs a line and passes its exit code on.
+    pub(crate) fn become_line(&mut self, line: Line) -> crate::Outcome {
+        println!("$ {}", line.shown(&self.root));
+        let status = line.command(self).status().map_err(|error| error.to_string())?;
+        let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+        Ok(ExitCode::from(code))
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+fn outcome(status: std::io::Result<ExitStatus>) -> Result<(), String> {
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(status.to_string()),
+        Err(error) => Err(format!("did not start: {error}")),
+    }
+}
+
+/// Runs a command, repeats its output and adds up the closing lines in it.
+fn counted(command: &mut Command, tally: &mut Tally) -> std::io::Result<ExitStatus> {
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    if let Some(output) = child.stdout.take() {
+        for_each_line(output, |line| {
+            println!("| {line}");
+            *tally += Tally::of_line(line).unwrap_or_default();
+        })?;
+    }
+    child.wait()
+}
+
+/// Lines of any bytes: a test may print what is not UTF-8.
+fn for_each_line(output: impl Read, mut each: impl FnMut(&str)) -> std::io::Result<()> {
+    let mut output = BufReader::new(output);
+    let mut line = Vec::new();
+    while output.read_until(b'\n', &mut line)? > 0 {
+        each(String::from_utf8_lossy(&line).trim_end_matches('\n'));
+        line.clear();
+    }
+    Ok(())
+}
+
+/// Writes a shell script that can be run.
+pub(crate) fn write_script(path: &Path, body: &str) -> Result<(), String> {
+    let text = format!("#!/bin/sh\n{body}\n");
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(directory)
+        .and_then(|()| fs::write(path, text))
+        .and_then(|()| make_executable(path))
+        .map_err(|error| format!("{}: {error}", path.display()))
+}
+
+#[cfg(unix)]
+fn make_executable(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn make_executable(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_shown_as_one_would_type_it() {
+        let line = Line::cargo()
+            .env("RUSTFLAGS", "--cfg loom")
+            .words("test --release")
+            .packages(["a", "b"])
+            .arg("/repo/target/loom");
+        let expected = "RUSTFLAGS='--cfg loom' cargo test --release -p a -p b target/loom";
+        assert_eq!(line.shown(Path::new("/repo")), expected);
+    }
+
+    #[test]
+    fn output_that_is_not_text_is_still_read_line_by_line() {
+        let mut lines = Vec::new();
+        for_each_line(&b"a\xff\nb"[..], |line| lines.push(line.to_owned())).unwrap();
+        assert_eq!(lines, ["a\u{fffd}", "b"]);
+    }
+}

@@ -1,0 +1,95 @@
+//! The repository as plain data: its packages and their Rust sources.
+//!
+//! Read once; the rules in `audit` and `tidy` are functions of it and can be
+//! tested on a tree that was written down by hand.
+
+use std::fs;
+use std::path::Path;
+
+use crate::tokens;
+use crate::workspace::{self, Package};
+
+/// All there is to judge.
+pub(crate) struct Tree {
+    pub(crate) packages: Vec<Package>,
+    /// Ordered by path.
+    pub(crate) sources: Vec<Source>,
+    /// The text of ARCHITECTURE.md, empty if there is none.
+    pub(crate) architecture: String,
+}
+
+/// One `.rs` file.
+pub(crate) struct Source {
+    /// Relative to the root, with `/` between its parts.
+    pub(crate) path: String,
+    pub(crate) text: String,
+    /// Without comments and the contents of strings.
+    pub(crate) masked: String,
+    /// As `masked`, without what is compiled for tests only.
+    pub(crate) shipped: String,
+    /// True if the whole file is compiled for tests only.
+    pub(crate) for_tests: bool,
+}
+
+impl Source {
+    pub(crate) fn new(path: &str, text: &str) -> Source {
+        let masked = tokens::mask(text);
+        let for_tests = is_for_tests(path);
+        let shipped = if for_tests { String::new() } else { tokens::without_tests(&masked) };
+        Source { path: path.into(), text: text.into(), masked, shipped, for_tests }
+    }
+}
+
+impl Tree {
+    pub(crate) fn read(root: &Path) -> Result<Tree, String> {
+        let packages = workspace::packages(root)?;
+        let mut sources = Vec::new();
+        for directory in workspace::directories(root) {
+            read_sources(root, &directory, &mut sources)?;
+        }
+        sources.sort_by(|a, b| a.path.cmp(&b.path));
+        let architecture = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap_or_default();
+        Ok(Tree { packages, sources, architecture })
+    }
+
+    /// The sources of one package.
+    pub(crate) fn sources_of<'a>(
+        &'a self,
+        package: &'a Package,
+    ) -> impl Iterator<Item = &'a Source> {
+        self.sources.iter().filter(|source| source.path.starts_with(&package.place))
+    }
+}
+
+/// `tests/` and `benches/` on any level, and the file of a `mod tests;`.
+fn is_for_tests(path: &str) -> bool {
+    path.split('/').any(|part| ["tests", "benches", "tests.rs"].contains(&part))
+}
+
+fn read_sources(root: &Path, directory: &Path, sources: &mut Vec<Source>) -> Result<(), String> {
+    for below in workspace::directories(directory) {
+        read_sources(root, &below, sources)?;
+    }
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path)
+                .map_err(|error| format!("{}: {error}", path.display()))?;
+            sources.push(Source::new(&workspace::relative(root, &path), &text));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_are_not_shipped() {
+        for path in ["a/tests/b.rs", "a/tests/ui/b.rs", "a/src/b/tests.rs", "benches/src/main.rs"] {
+            assert_eq!(Source::new(path, "fn f() {}").shipped, "", "{path}");
+        }
+        assert_eq!(Source::new("a/src/b.rs", "fn f() {}").shipped, "fn f() {}");
+    }
+}
