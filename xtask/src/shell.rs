@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::tally::Tally;
+use crate::tally::{self, Tally};
 
 /// One command line, as it is shown and as it is run.
 pub(crate) struct Line {
@@ -99,6 +99,8 @@ pub(crate) struct Shell {
     /// The target directory of ordinary builds; special ones have theirs below it.
     pub(crate) target: PathBuf,
     tally: Tally,
+    /// The lines of single tests that failed or did not run.
+    trouble: Vec<String>,
     records: Vec<Record>,
 }
 
@@ -107,7 +109,7 @@ impl Shell {
         let root = crate::workspace::root();
         let target = std::env::var_os("CARGO_TARGET_DIR").map(std::path::absolute);
         let target = target.and_then(Result::ok).unwrap_or_else(|| root.join("target"));
-        Shell { root, target, tally: Tally::default(), records: Vec::new() }
+        Shell { root, target, tally: Tally::default(), trouble: Vec::new(), records: Vec::new() }
     }
 
     /// Runs a line that either succeeds or fails as a whole.
@@ -122,14 +124,21 @@ impl Shell {
         let title = line.shown(&self.root);
         let mut command = line.command(self);
         let mut tally = Tally::default();
-        let passed = self.step(title, || {
-            outcome(counted(&mut command, &mut tally))?;
-            if tally.is_green() { Ok(()) } else { Err(tally.to_string()) }
+        let mut trouble = Vec::new();
+        let mut ran = Ok(());
+        let passed = self.timed(title, || {
+            ran = outcome(listen(&mut command, |line| {
+                println!("| {line}");
+                tally += Tally::of_line(line).unwrap_or_default();
+                trouble.extend(tally::is_trouble(line).then(|| line.to_owned()));
+            }));
+            if ran.is_ok() && !tally.is_green() { Err(tally.to_string()) } else { ran.clone() }
         });
-        if !passed && !tally.is_green() {
-            self.tally.failed -= 1; // the tests say it themselves
+        if ran.is_err() && tally.failed == 0 {
+            tally += Tally::FAILURE; // it was not a test that failed
         }
         self.tally += tally;
+        self.trouble.append(&mut trouble);
         passed
     }
 
@@ -139,6 +148,14 @@ impl Shell {
         title: String,
         body: impl FnOnce() -> Result<(), String>,
     ) -> bool {
+        let passed = self.timed(title, body);
+        if !passed {
+            self.tally += Tally::FAILURE;
+        }
+        passed
+    }
+
+    fn timed(&mut self, title: String, body: impl FnOnce() -> Result<(), String>) -> bool {
         println!("\n$ {title}");
         let start = Instant::now();
         let outcome = body();
@@ -147,9 +164,6 @@ impl Shell {
         match outcome {
             Ok(()) => println!("  ok, {}", seconds(time)),
             Err(reason) => println!("  FAILED, {}: {reason}", seconds(time)),
-        }
-        if !passed {
-            self.tally += Tally::FAILURE;
         }
         self.records.push(Record { title, time, passed });
         passed
@@ -179,9 +193,10 @@ impl Shell {
         println!("{:>9}  in all", seconds(total));
     }
 
-    /// Prints the times and, last, the sum of all tests.
+    /// Prints the times, the tests that did not pass and, last, the sum of all tests.
     pub(crate) fn finish(&self) -> ExitCode {
         self.print_times();
+        self.trouble.iter().for_each(|line| println!("{line}"));
         println!("{}", self.tally);
         if self.tally.is_green() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
@@ -207,14 +222,11 @@ fn outcome(status: std::io::Result<ExitStatus>) -> Result<(), String> {
     }
 }
 
-/// Runs a command, repeats its output and adds up the closing lines in it.
-fn counted(command: &mut Command, tally: &mut Tally) -> std::io::Result<ExitStatus> {
+/// Runs a command and hands out the lines of its standard output.
+fn listen(command: &mut Command, each: impl FnMut(&str)) -> std::io::Result<ExitStatus> {
     let mut child = command.stdout(Stdio::piped()).spawn()?;
     if let Some(output) = child.stdout.take() {
-        for_each_line(output, |line| {
-            println!("| {line}");
-            *tally += Tally::of_line(line).unwrap_or_default();
-        })?;
+        for_each_line(output, each)?;
     }
     child.wait()
 }

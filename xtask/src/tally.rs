@@ -31,6 +31,12 @@ impl Tally {
     }
 }
 
+/// The line of a single test that failed or did not run, as libtest prints it.
+pub(crate) fn is_trouble(line: &str) -> bool {
+    let verdict = line.strip_prefix("test ").and_then(|rest| rest.rsplit_once(" ... "));
+    verdict.is_some_and(|(_, verdict)| verdict == "FAILED" || verdict.starts_with("ignored"))
+}
+
 impl AddAssign for Tally {
     fn add_assign(&mut self, other: Tally) {
         self.passed += other.passed;
@@ -117,6 +123,15 @@ test result: FAILED. 4 passed; 2 failed; 0 ignored; 0 measured; 3 filtered out; 
         ] {
             assert_eq!(Tally::of_line(line), None, "{line}");
         }
+    }
+
+    #[test]
+    fn trouble_is_what_failed_or_did_not_run() {
+        assert!(is_trouble("test a::b ... FAILED"));
+        assert!(is_trouble("test a::b ... ignored"));
+        assert!(is_trouble("test a::b - should panic ... ignored, needs a network"));
+        assert!(!is_trouble("test a::b ... ok"));
+        assert!(!is_trouble("test result: FAILED. 1 passed; 1 failed; 0 ignored"));
     }
 
     #[test]

@@ -88,7 +88,7 @@ fn clippy(shell: &mut Shell, _: &[Package]) -> Result<(), String> {
 fn each_package_alone(shell: &mut Shell, packages: &[Package]) -> Result<(), String> {
     for package in packages.iter().filter(|package| package.is_member()) {
         for features in feature_sets(package) {
-            let line = Line::cargo().words("clippy --no-deps -p").arg(&package.name);
+            let line = Line::cargo().words("clippy -p").arg(&package.name);
             shell.run(line.words(&features).words("-- -D warnings"));
         }
     }
