@@ -23,6 +23,13 @@ pub(crate) const COMPILER: [Package; 2] = [
     },
 ];
 
+/// Windows' import libraries are made while its standard library is built, also for a type check.
+const IMPORT_LIBRARIES: [Package; 1] = [Package {
+    name: "binutils-mingw-w64-x86-64",
+    proof: "x86_64-w64-mingw32-dlltool",
+    purpose: "Windows' standard library calls its dlltool",
+}];
+
 pub(crate) const RUSTC: &str = "/usr/bin/rustc";
 const RUSTDOC: &str = "/usr/bin/rustdoc";
 
@@ -49,6 +56,7 @@ const PROMISES: [Promise; 8] = [
 pub(crate) fn run() -> Outcome {
     let mut shell = Shell::new();
     system::require(&mut shell, &COMPILER)?;
+    system::require(&mut shell, &IMPORT_LIBRARIES)?;
     println!("compiler: {}", shell.ask(Line::new(RUSTC).arg("-V"))?);
     let results = PROMISES.map(|promise| check(&mut shell, &promise));
     shell.print_times();
