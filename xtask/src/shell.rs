@@ -71,8 +71,9 @@ impl Line {
     /// The line as a person would type it in the repository's root.
     fn shown(&self, root: &Path) -> String {
         let mut words: Vec<String> = Vec::new();
+        let search_path = std::env::var("PATH").unwrap_or_default();
         for (name, value) in &self.environment {
-            words.push(format!("{name}={}", quoted(value)));
+            words.push(format!("{name}={}", quoted(value).replace(&search_path, "$PATH")));
         }
         words.push(self.shown_as.clone());
         words.extend(self.arguments.iter().map(|argument| quoted(argument)));
@@ -80,10 +81,11 @@ impl Line {
     }
 }
 
-/// The word in quotes if a shell would split it.
+/// The word in quotes if a shell would not take it as it is.
 fn quoted(word: &OsStr) -> String {
     let word = word.to_string_lossy();
-    if word.contains(char::is_whitespace) { format!("'{word}'") } else { word.into_owned() }
+    let plain = !word.contains(|c: char| c.is_whitespace() || c == '\'');
+    if plain { word.into_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 struct Record {
