@@ -61,9 +61,12 @@ impl Tree {
     }
 }
 
-/// `tests/` and `benches/` on any level, and the file of a `mod tests;`.
+/// `tests/` and `benches/` on any level, and the files of modules for tests.
 fn is_for_tests(path: &str) -> bool {
-    path.split('/').any(|part| ["tests", "benches", "tests.rs"].contains(&part))
+    let file = path.rsplit('/').next().unwrap_or(path);
+    path.split('/').any(|part| part == "tests" || part == "benches")
+        || ["tests.rs", "testing.rs"].contains(&file)
+        || file.ends_with("_tests.rs")
 }
 
 fn read_sources(root: &Path, directory: &Path, sources: &mut Vec<Source>) -> Result<(), String> {
@@ -87,7 +90,14 @@ mod tests {
 
     #[test]
     fn tests_are_not_shipped() {
-        for path in ["a/tests/b.rs", "a/tests/ui/b.rs", "a/src/b/tests.rs", "benches/src/main.rs"] {
+        for path in [
+            "a/tests/b.rs",
+            "a/tests/ui/b.rs",
+            "a/src/b/tests.rs",
+            "a/src/b_tests.rs",
+            "a/src/testing.rs",
+            "benches/src/main.rs",
+        ] {
             assert_eq!(Source::new(path, "fn f() {}").shipped, "", "{path}");
         }
         assert_eq!(Source::new("a/src/b.rs", "fn f() {}").shipped, "fn f() {}");
