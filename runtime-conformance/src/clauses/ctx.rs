@@ -1,0 +1,123 @@
+//! The current runtime.
+
+use std::future::pending;
+use std::num::ParseIntError;
+use std::task::Waker;
+
+use runtime_traits::Handle;
+
+use crate::Subject;
+use crate::case::Case;
+use crate::toolbox::{Probe, hand_poll};
+
+/// CTX-3: scopes nest, the innermost wins, and leaving restores exactly the previous one: at the end,
+/// by an early return, and when a wrapped future is dropped half-way.
+///
+/// Method: two instances, A and B, entered inside each other; after each way out of the inner scope
+/// the current runtime is compared with what it was before. Everything happens on this thread.
+///
+/// If this fails, look for a scope that clears the thread-local where it should put the old value
+/// back, and for a `Runtime::enter` that leaves its host's context different from how it found it.
+pub(super) fn ctx_3_leaving_a_scope_restores_the_previous_runtime(case: &Case<'_>) {
+    let (a, b) = (case.subject(), case.subject());
+    let (in_a, in_b) = (Some(a.handle()), Some(b.handle()));
+    assert!(in_a != in_b, "CTX-3: two instances are one runtime: their tags are the same");
+    expect(&*a, None, "before any scope");
+    a.enter(&mut || {
+        expect(&*a, in_a.as_ref(), "in the outer scope");
+        b.enter(&mut || {
+            expect(&*b, in_b.as_ref(), "in the inner scope");
+            a.enter(&mut || expect(&*a, in_a.as_ref(), "in the innermost scope"));
+            expect(&*b, in_b.as_ref(), "after the innermost scope");
+        });
+        expect(&*a, in_a.as_ref(), "after the inner scope");
+        assert!(early_return(&*b).is_err());
+        expect(&*a, in_a.as_ref(), "after an early return from the inner scope");
+        early_drop(&*a, &*b);
+    });
+    expect(&*a, None, "after the outer scope");
+    a.shutdown();
+    b.shutdown();
+}
+
+/// Leaves a scope of `inner` with `?`.
+fn early_return(inner: &dyn Subject) -> Result<i32, ParseIntError> {
+    let body = || Ok("no number".parse::<i32>()? + 1);
+    let mut outcome = Ok(0);
+    inner.enter(&mut || outcome = body());
+    outcome
+}
+
+/// Polls a future wrapped by `inner` and drops it unfinished, with `outer` current.
+fn early_drop(outer: &dyn Subject, inner: &dyn Subject) {
+    let (in_outer, in_inner) = (Some(outer.handle()), Some(inner.handle()));
+    let (probe, record) = Probe::new(usize::MAX);
+    let mut wrapped = Box::pin(inner.handle().wrap(async move {
+        let _dropped_early = probe;
+        pending::<()>().await;
+    }));
+    assert!(hand_poll(&mut wrapped, Waker::noop()).is_pending());
+    expect(outer, in_outer.as_ref(), "after a poll of a wrapped future");
+    drop(wrapped);
+    expect(outer, in_outer.as_ref(), "after a wrapped future was dropped half-way");
+    let at_drop = record.current().pop().flatten();
+    assert!(
+        at_drop == in_inner,
+        "CTX-3: {at_drop:?} was current when a wrapped future was dropped"
+    );
+}
+
+/// CTX-3: instances that are created, driven and ended in any order leave each other's scope alone;
+/// driving one inside another's scope makes it current, and restores the other.
+///
+/// Method: create r1 and r2, end r1, drive r2, where root and task write down what is current. Then
+/// drive r2 inside the scope of r3.
+///
+/// If this fails, look for a runner that saves the current runtime when it is created and restores it
+/// when it is dropped, and for a `block_on` that enters only if nothing is current.
+pub(super) fn ctx_3_runners_need_not_end_in_reverse_order(case: &Case<'_>) {
+    let (r1, r2) = (case.subject(), case.subject());
+    let in_r2 = Some(r2.handle());
+    drive(case, &*r1);
+    r1.shutdown();
+    expect(&*r2, None, "after the first of two runners ended");
+    drive(case, &*r2);
+    let r3 = case.subject();
+    r3.enter(&mut || {
+        drive(case, &*r2);
+        expect(&*r3, Some(&r3.handle()), "after another runner was driven inside a scope");
+        r3.handle().enter(|| expect(&*r3, Some(&r3.handle()), "in a scope after that"));
+    });
+    r2.enter(&mut || expect(&*r2, in_r2.as_ref(), "in a scope of a runner that was driven"));
+    r3.shutdown();
+    r2.shutdown();
+    expect_none_left();
+}
+
+/// Drives `subject`, root and task, each of which must find it current.
+fn drive(case: &Case<'_>, subject: &dyn Subject) {
+    let here = Some(subject.handle());
+    let (probe, record) = Probe::new(1);
+    let before = subject.current();
+    case.drive(subject, "CTX-3: a task on a runner", async {
+        expect(subject, here.as_ref(), "in the root future");
+        let task = subject.spawn(Box::pin(probe));
+        task.await.unwrap_or_else(|error| panic!("CTX-3: a task did not finish: {error}"));
+        expect(subject, here.as_ref(), "in the root future after a task");
+    });
+    let in_task = record.current().swap_remove(0); // its poll; the drop is CTX-2's
+    assert!(in_task == here, "CTX-3: {in_task:?} was current in a task of {here:?}");
+    expect(subject, before.as_ref(), "after a runner was driven");
+}
+
+fn expect(subject: &dyn Subject, expected: Option<&Handle>, place: &str) {
+    let current = subject.current();
+    assert!(
+        current.as_ref() == expected,
+        "CTX-3: {place} {current:?} is current instead of {expected:?}"
+    );
+}
+
+fn expect_none_left() {
+    assert!(Handle::try_current().is_err(), "CTX-3: a runtime is current after all have ended");
+}

@@ -1,0 +1,118 @@
+//! Shutdown.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use runtime_traits::task::{JoinHandle, spawn_blocking};
+use runtime_traits::{Handle, JoinError};
+
+use crate::case::{Case, await_outside};
+use crate::toolbox::{Probe, Record};
+
+/// SHUTDOWN-3: spawning after shutdown drops the future and yields a handle that resolves
+/// *cancelled*.
+///
+/// Method: a handle to the runtime outlives it and spawns; the join handle is awaited by an executor
+/// that belongs to no runtime, because there is none left. The future must have been dropped once and
+/// never polled.
+///
+/// If this fails, look for a queue that takes jobs after its workers have gone.
+pub(super) fn shutdown_3_spawning_afterwards_resolves_cancelled(case: &Case<'_>) {
+    let subject = case.subject();
+    let handle = subject.handle();
+    case.drive(&*subject, "SHUTDOWN-3: a root future that is ready", async {});
+    subject.shutdown();
+    let (probe, record) = Probe::new(1);
+    let join = handle.spawn(probe);
+    assert_refused(join, &record, "spawned after shutdown");
+    let (probe, record) = Probe::new(1);
+    let join = handle.enter(|| runtime_traits::spawn(probe));
+    assert_refused(join, &record, "spawned in a scope after shutdown");
+}
+
+/// SHUTDOWN-3: the same for a task that a destructor spawns while the runtime shuts down.
+///
+/// Method: a task parks; its destructor, which only the shutdown runs, spawns another and keeps the
+/// handle for us. That other one must not run.
+///
+/// If this fails, look for a shutdown that drops tasks before it closes the door to new ones, and
+/// for a queue that is emptied only once.
+pub(super) fn shutdown_3_spawning_from_a_destructor_resolves_cancelled(case: &Case<'_>) {
+    let (probe, record) = Probe::new(1);
+    let join = dispatch_during_shutdown(case, move |handle| handle.spawn(probe));
+    assert_refused(join, &record, "spawned by a destructor during shutdown");
+}
+
+/// SHUTDOWN-3: a blocking closure that is dispatched after shutdown does not run, and its handle
+/// resolves *cancelled*; one dispatched while tasks are being dropped resolves in some way.
+///
+/// Method: as for tasks. During shutdown the closure may still run, if the pool ends after the tasks;
+/// what may not happen is a handle that never resolves.
+///
+/// If this fails, look for a pool whose queue is open while its threads are gone.
+pub(super) fn shutdown_3_dispatching_blocking_work_resolves(case: &Case<'_>) {
+    let subject = case.subject();
+    let handle = subject.handle();
+    case.drive(&*subject, "SHUTDOWN-3: a root future that is ready", async {});
+    subject.shutdown();
+    let (probe, record) = Probe::new(1);
+    let join = handle.enter(|| spawn_blocking(move || drop(probe)));
+    let outcome = await_outside("SHUTDOWN-3: the handle of a closure after shutdown", join);
+    assert_cancelled(&outcome, "a closure dispatched after shutdown");
+    assert_eq!(record.drops().count(), 1, "SHUTDOWN-3: the refused closure was not dropped once");
+
+    let join = dispatch_during_shutdown(case, |handle| handle.enter(|| spawn_blocking(|| ())));
+    let outcome = await_outside("SHUTDOWN-3: the handle of a closure during shutdown", join);
+    if outcome.is_err() {
+        assert_cancelled(&outcome, "a closure dispatched during shutdown");
+    }
+}
+
+/// Runs `dispatch` in the destructor of a task that a shutdown drops; answers what it returned.
+fn dispatch_during_shutdown(
+    case: &Case<'_>,
+    dispatch: impl FnOnce(&Handle) -> JoinHandle<()> + Send + 'static,
+) -> JoinHandle<()> {
+    let subject = case.subject();
+    let (probe, record) = Probe::new(usize::MAX);
+    let made = Arc::new(Mutex::new(None));
+    let at_drop = AtDrop(Some(Box::new({
+        let (handle, made) = (subject.handle(), made.clone());
+        move || *made.lock().unwrap_or_else(PoisonError::into_inner) = Some(dispatch(&handle))
+    })));
+    let parked: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
+        let _at_drop = at_drop;
+        probe.await;
+    });
+    let parked = subject.spawn(parked);
+    case.drive(&*subject, "SHUTDOWN-3: the first poll of a task", record.polls().reached(1));
+    subject.shutdown();
+    let outcome = await_outside("SHUTDOWN-3: the handle of a task that was parked", parked);
+    assert_cancelled(&outcome, "a task that was parked at shutdown");
+    let made = made.lock().unwrap_or_else(PoisonError::into_inner).take();
+    made.expect("SHUTDOWN-3: a task resolved cancelled, and its destructor did not run")
+}
+
+/// Calls what it holds when it is dropped.
+struct AtDrop(Option<Box<dyn FnOnce() + Send>>);
+
+impl Drop for AtDrop {
+    fn drop(&mut self) {
+        if let Some(call) = self.0.take() {
+            call();
+        }
+    }
+}
+
+fn assert_refused(join: JoinHandle<()>, record: &Record, what: &str) {
+    let outcome = await_outside("SHUTDOWN-3: the handle of a task after shutdown", join);
+    assert_cancelled(&outcome, &format!("a task {what}"));
+    assert_eq!(record.polls().count(), 0, "SHUTDOWN-3: a task {what} was polled");
+    assert_eq!(record.drops().count(), 1, "SHUTDOWN-3: a task {what} was not dropped once");
+}
+
+fn assert_cancelled(outcome: &Result<(), JoinError>, what: &str) {
+    let cancelled = outcome.as_ref().is_err_and(JoinError::is_cancelled);
+    assert!(cancelled, "SHUTDOWN-3: {what} resolved {outcome:?} instead of cancelled");
+}

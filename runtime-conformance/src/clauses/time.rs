@@ -1,0 +1,121 @@
+//! Timers and the clock.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use runtime_traits::time::{Duration, Instant, Sleep, sleep};
+
+use crate::case::{Case, let_time_pass_until, timer};
+use crate::toolbox::Tally;
+
+/// How many timers run at once, and how often.
+const AT_ONCE: usize = 25;
+const BATCHES: usize = 20;
+/// How many of them are watched closely.
+const WATCHED: usize = 20;
+const DELAY_MAX: Duration = Duration::from_millis(20);
+
+/// TIME-1: a timer is never ready before its deadline, on the runtime's own clock.
+///
+/// Method: 500 delays from 0 to 20 ms, in batches that run together; each reads the clock right after
+/// it was ready. 20 more are polled over and over until they are ready, since a runtime that would
+/// answer too early is otherwise saved by waking too late. The deadline may not lie before what was
+/// asked for at the call either. Red is always right; green is stochastic on a real clock.
+///
+/// If this fails, look for a deadline rounded down to a tick, or a timeout handed to the operating
+/// system in whole milliseconds with the timer fired on return.
+pub(super) fn time_1_never_fires_early(case: &Case<'_>) {
+    let subject = case.subject();
+    let mut random = case.random();
+    let mut delay = || Duration::from_nanos(random.below(DELAY_MAX.as_nanos() as u64));
+    let early = Arc::new(Mutex::new(Vec::new()));
+    case.drive(&*subject, "TIME-1: 500 timers of up to 20 ms", async {
+        for _ in 0..BATCHES {
+            let done = Arc::new(Tally::new());
+            for _ in 0..AT_ONCE {
+                let (early, done, delay) = (early.clone(), done.clone(), delay());
+                drop(subject.spawn(Box::pin(async move {
+                    let found = watch(delay, Patience::Wakes).await;
+                    early.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
+                    done.add();
+                })));
+            }
+            done.reached(AT_ONCE).await;
+        }
+        for _ in 0..WATCHED {
+            let found = watch(delay(), Patience::PollsOn).await;
+            early.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
+        }
+    });
+    subject.shutdown();
+    let early = early.lock().unwrap_or_else(PoisonError::into_inner);
+    let worst = early.iter().max();
+    assert!(
+        worst.is_none(),
+        "TIME-1: {} of 520 timers were early, by up to {worst:?}",
+        early.len()
+    );
+}
+
+/// When a timer is polled.
+#[derive(Clone, Copy, PartialEq)]
+enum Patience {
+    /// When it was woken.
+    Wakes,
+    /// All the time, giving way to others in between.
+    PollsOn,
+}
+
+/// Sleeps for `delay`; how early that was, if it was.
+async fn watch(delay: Duration, patience: Patience) -> Option<Duration> {
+    let asked = Instant::now() + delay;
+    let mut sleep = sleep(delay);
+    let deadline = sleep.deadline().max(asked);
+    let ready_at = poll_fn(|cx| poll_and_look(&mut sleep, patience, cx)).await;
+    (ready_at < deadline).then(|| deadline - ready_at)
+}
+
+/// Polls, and reads the clock at once if that was ready.
+fn poll_and_look(sleep: &mut Sleep, patience: Patience, cx: &mut Context<'_>) -> Poll<Instant> {
+    if Pin::new(sleep).poll(cx).is_ready() {
+        return Poll::Ready(Instant::now());
+    }
+    if patience == Patience::PollsOn {
+        cx.waker().wake_by_ref();
+    }
+    Poll::Pending
+}
+
+/// TIME-1: the deadline is fixed when the timer is made, not when it is first polled.
+///
+/// Method: make a timer, let the runtime's clock pass its deadline, then poll for the first time: it
+/// must be ready. Also when other timers were armed in between.
+///
+/// If this fails, look for a timer that starts, or asks its driver, at the first poll. A deadline
+/// that is reached needs no driver: compare it with the clock.
+pub(super) fn time_1_the_deadline_is_fixed_at_creation(case: &Case<'_>) {
+    let subject = case.subject();
+    let handle = subject.handle();
+    case.drive(
+        &*subject,
+        "TIME-1: the clock to move by 5 ms",
+        poll_fn(|cx| {
+            let mut late = sleep(Duration::from_millis(5));
+            let mut other = sleep(Duration::from_secs(3600));
+            assert!(Pin::new(&mut other).poll(cx).is_pending(), "TIME-1: an hour passed at once");
+            let_time_pass_until(&handle, late.deadline());
+            let now = timer(&handle).now();
+            assert!(now >= late.deadline(), "TIME-1: the clock went back");
+            let first = Pin::new(&mut late).poll(cx);
+            assert!(
+                first.is_ready(),
+                "TIME-1: first polled {:?} after its deadline, a timer was not ready",
+                now - late.deadline()
+            );
+            Poll::Ready(())
+        }),
+    );
+    subject.shutdown();
+}

@@ -1,0 +1,120 @@
+//! Wakers.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+
+use runtime_traits::task::JoinHandle;
+
+use crate::case::Case;
+use crate::toolbox::Gate;
+
+/// The deterministic part repeats only to use both kinds of wake, and a task's state more than once.
+const ROUNDS: usize = 8;
+/// The stochastic part repeats to be lucky.
+const RACES: usize = 500;
+
+/// WAKE-2: a wake from another thread while the task is being polled leads to at least one poll that
+/// begins after the wake.
+///
+/// Method: the poll hands its waker to another thread and does not return before that thread has
+/// woken. So the wake lies between entry and return in every round, by value and by reference in
+/// turn. The task is ready at the poll after the last round; if a wake is lost, it waits for ever.
+///
+/// If this fails, look for a *notified* flag that is cleared after the poll rather than before it, or
+/// a wake that is ignored because the task is not parked.
+pub(super) fn wake_2_a_foreign_wake_during_the_poll_leads_to_a_later_poll(case: &Case<'_>) {
+    let subject = case.subject();
+    let (to_waker, wakers) = channel::<(Waker, Arc<Gate>)>();
+    let foreign = thread::spawn(move || {
+        for (round, (waker, woken)) in wakers.iter().enumerate() {
+            match round % 2 {
+                0 => waker.wake_by_ref(),
+                _ => waker.wake(),
+            }
+            woken.open();
+        }
+    });
+    let task = subject.spawn(Box::pin(WokenInPoll { rounds: 0, to_waker }));
+    finish(case, &*subject, task, "WAKE-2: the poll after a foreign wake during a poll");
+    foreign.join().expect("WAKE-2: `wake` panicked on a foreign thread");
+    subject.shutdown();
+}
+
+/// Is woken by the foreign thread during each of its polls.
+struct WokenInPoll {
+    rounds: usize,
+    to_waker: Sender<(Waker, Arc<Gate>)>,
+}
+
+impl Future for WokenInPoll {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.rounds == ROUNDS {
+            return Poll::Ready(());
+        }
+        self.rounds += 1;
+        let woken = Arc::new(Gate::new("WAKE-2: a call of `wake` to return on a foreign thread"));
+        let sent = self.to_waker.send((cx.waker().clone(), woken.clone()));
+        sent.expect("the foreign thread lives as long as the sender");
+        woken.wait();
+        Poll::Pending
+    }
+}
+
+/// WAKE-2: the same when two threads wake, the first of which is held up on its way.
+///
+/// Method: each of two threads announces itself in a flag and then wakes; the first yields in
+/// between. The poll that started them returns once the second has woken, so the first wake falls
+/// before, into or after the end of the poll. The task is done when it sees both flags, hence at
+/// the poll after the later wake.
+///
+/// If this fails, look for a waker that sets *notified* and enqueues in two steps: the second waker
+/// then trusts the first, and the poll in between takes the mark away.
+pub(super) fn wake_2_two_foreign_wakes_lead_to_a_poll_after_both(case: &Case<'_>) {
+    let subject = case.subject();
+    for _ in 0..RACES {
+        let mut said: Option<Arc<AtomicUsize>> = None;
+        let task = subject.spawn(Box::pin(poll_fn(move |cx| {
+            let said = said.get_or_insert_with(|| race(cx.waker()));
+            match said.load(Ordering::Acquire) {
+                2 => Poll::Ready(()),
+                _ => Poll::Pending,
+            }
+        })));
+        finish(case, &*subject, task, "WAKE-2: the poll after two foreign wakes");
+    }
+    subject.shutdown();
+}
+
+/// Starts two threads that announce themselves and wake; returns when the second did.
+fn race(waker: &Waker) -> Arc<AtomicUsize> {
+    let said = Arc::new(AtomicUsize::new(0));
+    let second_woke = Arc::new(Gate::new("WAKE-2: a call of `wake` to return on a foreign thread"));
+    let (first, second) = (waker.clone(), waker.clone());
+    let (said_first, said_second) = (said.clone(), said.clone());
+    thread::spawn(move || {
+        said_first.fetch_add(1, Ordering::Release);
+        thread::yield_now();
+        first.wake();
+    });
+    let woke = second_woke.clone();
+    thread::spawn(move || {
+        said_second.fetch_add(1, Ordering::Release);
+        second.wake();
+        woke.open();
+    });
+    second_woke.wait();
+    said
+}
+
+/// Drives until `task` has finished, as it must.
+fn finish(case: &Case<'_>, subject: &dyn crate::Subject, task: JoinHandle<()>, hang: &str) {
+    let outcome = case.drive(subject, hang, task);
+    outcome.unwrap_or_else(|error| panic!("WAKE-2: the task did not finish: {error}"));
+}

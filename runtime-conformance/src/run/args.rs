@@ -1,0 +1,176 @@
+//! What the command line asks for.
+
+use std::time::Duration;
+
+use crate::clauses::Clause;
+
+/// The usage text.
+pub(super) const HELP: &str = "\
+usage: cargo test --test conformance -- [options] [CASE..]
+
+CASE is a clause (TASK-1), a part of one (SHUTDOWN-3/blocking) or a case (TASK-1@multi2); `*` and `?`
+are wildcards. Without any, all cases run.
+
+  --flavour F      only flavours that match F
+  --skip CASE      not these
+  --list           print the cases instead of running them
+  --seed N         for clauses with random input (default 0x5eed12)
+  --watchdog S     seconds until a case counts as hung (default 30, more on a slow machine)
+  --nocapture      let the cases write to the terminal
+  --help           this text
+
+Accepted and without effect: --test-threads, --exact, --quiet, --show-output, --color,
+--include-ignored.
+";
+
+/// The seed of a run that names none: runs repeat, unless asked not to.
+const SEED: u64 = 0x5eed12;
+
+/// The command line, read.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Args {
+    pub(super) help: bool,
+    pub(super) list: bool,
+    /// As `--format terse` asks, for tools that list tests.
+    pub(super) terse: bool,
+    pub(super) nocapture: bool,
+    pub(super) seed: u64,
+    pub(super) watchdog: Option<Duration>,
+    /// Only ignored tests were asked for; we have none.
+    none: bool,
+    cases: Vec<String>,
+    skip: Vec<String>,
+    flavours: Vec<String>,
+}
+
+impl Args {
+    /// # Errors
+    ///
+    /// The text for people.
+    pub(super) fn parse(args: impl Iterator<Item = String>) -> Result<Args, String> {
+        let mut parsed = Args { seed: SEED, ..Args::default() };
+        let mut args = args;
+        while let Some(arg) = args.next() {
+            let (option, inline) = match arg.split_once('=') {
+                Some((option, value)) if arg.starts_with("--") => (option, Some(value.to_owned())),
+                _ => (arg.as_str(), None),
+            };
+            let mut value = || {
+                let value = inline.clone().or_else(|| args.next());
+                value.ok_or_else(|| format!("`{option}` needs a value"))
+            };
+            match option {
+                "--help" | "-h" => parsed.help = true,
+                "--list" => parsed.list = true,
+                "--nocapture" | "--no-capture" => parsed.nocapture = true,
+                "--format" => parsed.terse = value()? == "terse",
+                "--ignored" => parsed.none = true,
+                "--seed" => parsed.seed = number(&value()?)?,
+                "--watchdog" => parsed.watchdog = Some(Duration::from_secs(number(&value()?)?)),
+                "--flavour" => parsed.flavours.push(value()?),
+                "--skip" => parsed.skip.push(value()?),
+                "--test-threads" | "--color" | "-Z" => drop(value()?),
+                "--exact" | "--quiet" | "-q" | "--show-output" | "--include-ignored" => {}
+                _ if option.starts_with('-') => return Err(format!("unknown option `{arg}`")),
+                _ => parsed.cases.push(arg),
+            }
+        }
+        Ok(parsed)
+    }
+
+    /// Whether a case is to run.
+    pub(super) fn choose(&self, clause: &Clause, flavour: &str) -> bool {
+        let name = clause.name();
+        let case = format!("{name}@{flavour}");
+        let named = |pattern: &String| {
+            glob(pattern, clause.id) || glob(pattern, &name) || glob(pattern, &case)
+        };
+        !self.none
+            && (self.cases.is_empty() || self.cases.iter().any(named))
+            && (self.flavours.is_empty() || self.flavours.iter().any(|f| glob(f, flavour)))
+            && !self.skip.iter().any(named)
+    }
+
+    /// What was probably meant as a clause or a flavour. `cargo test word` hands its word to every
+    /// test, so a word that matches nothing is an error only if it is not meant for others.
+    pub(super) fn looks_like_a_clause(&self) -> Option<&str> {
+        let typed = |case: &&String| case.starts_with(|c: char| c.is_ascii_uppercase());
+        let wrong = self.cases.iter().find(typed).or(self.flavours.first());
+        wrong.filter(|_| !self.none && self.skip.is_empty()).map(String::as_str)
+    }
+}
+
+/// Decimal, or hexadecimal after `0x`.
+fn number(text: &str) -> Result<u64, String> {
+    let parsed = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|_| format!("`{text}` is not a number"))
+}
+
+/// Whether `text` is what `pattern` says; `*` is any text, `?` any one byte.
+fn glob(pattern: &str, text: &str) -> bool {
+    fn matches(pattern: &[u8], text: &[u8]) -> bool {
+        match (pattern, text) {
+            ([], []) => true,
+            ([b'*', rest @ ..], _) => (0..=text.len()).any(|skip| matches(rest, &text[skip..])),
+            ([b'?', rest @ ..], [_, tail @ ..]) => matches(rest, tail),
+            ([p, rest @ ..], [t, tail @ ..]) => p == t && matches(rest, tail),
+            _ => false,
+        }
+    }
+    matches(pattern.as_bytes(), text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Args, String> {
+        Args::parse(line.split_whitespace().map(String::from))
+    }
+
+    #[test]
+    fn wildcards_match_as_in_a_shell() {
+        for (pattern, text) in
+            [("TASK-1", "TASK-1"), ("*", ""), ("T*-?", "TIME-1"), ("*@cur*", "X@current")]
+        {
+            assert!(glob(pattern, text), "{pattern} {text}");
+        }
+        for (pattern, text) in [("TASK-1", "TASK-10"), ("?", ""), ("T*-?", "TIME-10")] {
+            assert!(!glob(pattern, text), "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn a_clause_names_its_parts_and_a_part_only_itself() {
+        let part = crate::clauses::ALL.iter().find(|c| c.name() == "SHUTDOWN-3/blocking").unwrap();
+        assert!(parse("SHUTDOWN-3").unwrap().choose(part, "current"));
+        assert!(parse("SHUTDOWN-3/blocking@cur*").unwrap().choose(part, "current"));
+        assert!(!parse("SHUTDOWN-3/task").unwrap().choose(part, "current"));
+        assert!(!parse("--flavour=multi?").unwrap().choose(part, "current"));
+        assert!(!parse("--skip SHUTDOWN-*").unwrap().choose(part, "current"));
+    }
+
+    #[test]
+    fn what_cargo_test_passes_is_accepted() {
+        let args = parse("--nocapture --test-threads=1 --test-threads 2 -q --exact --color always");
+        assert_eq!(args.unwrap(), Args { nocapture: true, seed: SEED, ..Args::default() });
+    }
+
+    #[test]
+    fn what_nobody_knows_is_an_error() {
+        assert_eq!(parse("--sed 1").unwrap_err(), "unknown option `--sed`");
+        assert_eq!(parse("--seed x").unwrap_err(), "`x` is not a number");
+        assert_eq!(parse("--seed").unwrap_err(), "`--seed` needs a value");
+        assert_eq!(parse("--seed 0x10").unwrap().seed, 16);
+    }
+
+    #[test]
+    fn a_word_for_other_tests_is_no_typo() {
+        assert_eq!(parse("some_unit_test").unwrap().looks_like_a_clause(), None);
+        assert_eq!(parse("TSAK-1").unwrap().looks_like_a_clause(), Some("TSAK-1"));
+        assert_eq!(parse("--flavour mutli").unwrap().looks_like_a_clause(), Some("mutli"));
+    }
+}
