@@ -86,9 +86,7 @@ fn offers(runtime: &dyn Runtime, name: &str) -> bool {
         Capability::Timer => runtime.timer().is_some(),
         Capability::Reactor => runtime.reactor().is_some(),
         Capability::Net => {
-            runtime.net().is_some()
-                || runtime.reactor().is_some()
-                || runtime.completion().is_some()
+            runtime.net().is_some() || runtime.reactor().is_some() || runtime.completion().is_some()
         }
         Capability::Completion => runtime.completion().is_some(),
         Capability::Blocking => runtime.blocking().is_some(),

@@ -3,8 +3,8 @@
 //! The traits are those of `runtime-hooks`, re-exported so that a runtime author depends on one
 //! crate. See each trait's page for its clauses.
 
+pub use runtime_hooks::current;
 pub use runtime_hooks::hooks::*;
-pub use runtime_hooks::task::{Meta, Ran, Runnable, Task, TaskList};
 #[cfg(feature = "std")]
 pub use runtime_hooks::task::{LocalRunnable, LocalTask};
-pub use runtime_hooks::current;
+pub use runtime_hooks::task::{Meta, Ran, Runnable, Task, TaskList};

@@ -1,1 +1,2 @@
 //! Sockets.
+#![cfg(any(unix, windows))]

@@ -1,7 +1,7 @@
 //! Tasks: futures that run on their own.
 
-pub use runtime_hooks::task::{JoinHandle, Meta};
 use core::future::Future;
+pub use runtime_hooks::task::{JoinHandle, Meta};
 
 /// x
 #[track_caller]
