@@ -27,6 +27,7 @@ mod yield_now;
 mod group;
 
 use core::future::Future;
+pub use runtime_hooks::task::{JoinHandle, Meta};
 
 use crate::Handle;
 

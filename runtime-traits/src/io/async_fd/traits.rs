@@ -1,0 +1,147 @@
+//! The poll traits for [`Async`]: by `&mut` there is one caller per direction, by `&` there are many.
+
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+use std::io::{Read, Write};
+
+use super::Async;
+use crate::hooks::Dir;
+use crate::io;
+use crate::io::source::Registered;
+use crate::io::waiters::Who;
+use crate::io::{AsyncRead, AsyncWrite};
+
+/// Reads by `op` into a buffer that has room; an empty one is full at once.
+fn poll_read<R>(
+    source: &Registered,
+    who: Who<'_>,
+    cx: &mut Context<'_>,
+    empty: bool,
+    op: impl FnMut() -> io::Result<R>,
+) -> Poll<io::Result<R>>
+where
+    R: Default,
+{
+    if empty {
+        return Poll::Ready(Ok(R::default()));
+    }
+    source.poll(Dir::Read, who, cx, op)
+}
+
+impl<T: Read> AsyncRead for Async<T> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let Async { io, source } = self.get_mut();
+        poll_read(source, Who::Owner, cx, buf.is_empty(), || io.read(buf))
+    }
+
+    fn poll_read_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &mut [io::IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let Async { io, source } = self.get_mut();
+        let empty = bufs.iter().all(|buf| buf.is_empty());
+        poll_read(source, Who::Owner, cx, empty, || io.read_vectored(bufs))
+    }
+}
+
+impl<T> AsyncRead for &Async<T>
+where
+    for<'a> &'a T: Read,
+{
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let Async { io, source } = *self;
+        poll_read(source, Who::Anyone, cx, buf.is_empty(), || (&*io).read(buf))
+    }
+
+    fn poll_read_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &mut [io::IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let Async { io, source } = *self;
+        let empty = bufs.iter().all(|buf| buf.is_empty());
+        poll_read(source, Who::Anyone, cx, empty, || (&*io).read_vectored(bufs))
+    }
+}
+
+/// Closing flushes and, where it is a socket, ends the writing direction.
+impl<T: Write> AsyncWrite for Async<T> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let Async { io, source } = self.get_mut();
+        source.poll(Dir::Write, Who::Owner, cx, || io.write(buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let Async { io, source } = self.get_mut();
+        source.poll(Dir::Write, Who::Owner, cx, || io.write_vectored(bufs))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Async { io, source } = self.get_mut();
+        source.poll(Dir::Write, Who::Owner, cx, || io.flush())
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.as_mut().poll_flush(cx))?;
+        Poll::Ready(end_writing(&self.source))
+    }
+}
+
+impl<T> AsyncWrite for &Async<T>
+where
+    for<'a> &'a T: Write,
+{
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let Async { io, source } = *self;
+        source.poll(Dir::Write, Who::Anyone, cx, || (&*io).write(buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let Async { io, source } = *self;
+        source.poll(Dir::Write, Who::Anyone, cx, || (&*io).write_vectored(bufs))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Async { io, source } = *self;
+        source.poll(Dir::Write, Who::Anyone, cx, || (&*io).flush())
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.as_mut().poll_flush(cx))?;
+        Poll::Ready(end_writing(&self.source))
+    }
+}
+
+/// Half-closes a socket; nothing to do for what is none, or has ended already.
+fn end_writing(source: &Registered) -> io::Result<()> {
+    use rustix::io::Errno;
+    match rustix::net::shutdown(source.source(), rustix::net::Shutdown::Write) {
+        Ok(()) | Err(Errno::NOTSOCK | Errno::NOTCONN) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
