@@ -27,7 +27,6 @@ mod yield_now;
 mod group;
 
 use core::future::Future;
-pub use runtime_hooks::task::{JoinHandle, Meta};
 
 use crate::Handle;
 
