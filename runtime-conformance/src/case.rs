@@ -23,7 +23,14 @@ pub(crate) struct Case<'a> {
 impl Case<'_> {
     /// A new subject.
     pub(crate) fn subject(&self) -> Box<dyn Subject> {
+        watchdog::waiting_for("the harness to build a subject");
         self.harness.build(self.flavour)
+    }
+
+    /// Ends a subject.
+    pub(crate) fn shutdown(&self, subject: Box<dyn Subject>) {
+        watchdog::waiting_for("a call of `shutdown` to return");
+        subject.shutdown();
     }
 
     /// Random numbers that the seed decides.

@@ -228,7 +228,9 @@ fn blocking_closures_run_side_by_side_and_are_inside_the_runtime() {
                     meet.wait();
                     assert_eq!(Handle::current(), handle);
                     // Blocking on the runtime works from here.
-                    Handle::current().block_on(async { time::sleep(Duration::ZERO).await }).unwrap();
+                    Handle::current()
+                        .block_on(async { time::sleep(Duration::ZERO).await })
+                        .unwrap();
                 }));
             }
             while let Some(ended) = group.join_next().await {

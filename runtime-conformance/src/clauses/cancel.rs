@@ -52,7 +52,7 @@ pub(super) fn cancel_5_cancelled_means_that_the_destructor_returned(case: &Case<
         let cancelled = outcome.as_ref().is_err_and(JoinError::is_cancelled);
         assert!(cancelled, "CANCEL-5: an aborted task resolved {outcome:?}");
     });
-    subject.shutdown();
+    case.shutdown(subject);
 }
 
 /// What a destructor and its observer share.

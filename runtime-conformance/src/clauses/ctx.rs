@@ -36,8 +36,8 @@ pub(super) fn ctx_3_leaving_a_scope_restores_the_previous_runtime(case: &Case<'_
         early_drop(&*a, &*b);
     });
     expect(&*a, None, "after the outer scope");
-    a.shutdown();
-    b.shutdown();
+    case.shutdown(a);
+    case.shutdown(b);
 }
 
 /// Leaves a scope of `inner` with `?`.
@@ -79,7 +79,7 @@ pub(super) fn ctx_3_runners_need_not_end_in_reverse_order(case: &Case<'_>) {
     let (r1, r2) = (case.subject(), case.subject());
     let in_r2 = Some(r2.handle());
     drive(case, &*r1);
-    r1.shutdown();
+    case.shutdown(r1);
     expect(&*r2, None, "after the first of two runners ended");
     drive(case, &*r2);
     let r3 = case.subject();
@@ -89,8 +89,8 @@ pub(super) fn ctx_3_runners_need_not_end_in_reverse_order(case: &Case<'_>) {
         r3.handle().enter(|| expect(&*r3, Some(&r3.handle()), "in a scope after that"));
     });
     r2.enter(&mut || expect(&*r2, in_r2.as_ref(), "in a scope of a runner that was driven"));
-    r3.shutdown();
-    r2.shutdown();
+    case.shutdown(r3);
+    case.shutdown(r2);
     expect_none_left();
 }
 

@@ -22,7 +22,7 @@ pub(super) fn shutdown_3_spawning_afterwards_resolves_cancelled(case: &Case<'_>)
     let subject = case.subject();
     let handle = subject.handle();
     case.drive(&*subject, "SHUTDOWN-3: a root future that is ready", async {});
-    subject.shutdown();
+    case.shutdown(subject);
     let (probe, record) = Probe::new(1);
     let join = handle.spawn(probe);
     assert_refused(join, &record, "spawned after shutdown");
@@ -55,7 +55,7 @@ pub(super) fn shutdown_3_dispatching_blocking_work_resolves(case: &Case<'_>) {
     let subject = case.subject();
     let handle = subject.handle();
     case.drive(&*subject, "SHUTDOWN-3: a root future that is ready", async {});
-    subject.shutdown();
+    case.shutdown(subject);
     let (probe, record) = Probe::new(1);
     let join = handle.enter(|| spawn_blocking(move || drop(probe)));
     let outcome = await_outside("SHUTDOWN-3: the handle of a closure after shutdown", join);
@@ -87,7 +87,7 @@ fn dispatch_during_shutdown(
     });
     let parked = subject.spawn(parked);
     case.drive(&*subject, "SHUTDOWN-3: the first poll of a task", record.polls().reached(1));
-    subject.shutdown();
+    case.shutdown(subject);
     let outcome = await_outside("SHUTDOWN-3: the handle of a task that was parked", parked);
     assert_cancelled(&outcome, "a task that was parked at shutdown");
     let made = made.lock().unwrap_or_else(PoisonError::into_inner).take();

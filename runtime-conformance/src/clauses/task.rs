@@ -31,6 +31,6 @@ pub(super) fn task_1_a_detached_task_is_polled(case: &Case<'_>) {
         spawn_half();
         polled.reached(TASKS).await;
     });
-    subject.shutdown();
+    case.shutdown(subject);
     assert_eq!(polled.count(), TASKS, "TASK-1: a finished task was polled again");
 }

@@ -3,9 +3,10 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::Poll;
 
-use runtime_traits::time::{Duration, Instant, Sleep, sleep};
+use runtime_traits::Handle;
+use runtime_traits::time::{Duration, Sleep, sleep};
 
 use crate::case::{Case, let_time_pass_until, timer};
 use crate::toolbox::Tally;
@@ -28,6 +29,7 @@ const DELAY_MAX: Duration = Duration::from_millis(20);
 /// system in whole milliseconds with the timer fired on return.
 pub(super) fn time_1_never_fires_early(case: &Case<'_>) {
     let subject = case.subject();
+    let handle = subject.handle();
     let mut random = case.random();
     let mut delay = || Duration::from_nanos(random.below(DELAY_MAX.as_nanos() as u64));
     let early = Arc::new(Mutex::new(Vec::new()));
@@ -35,9 +37,10 @@ pub(super) fn time_1_never_fires_early(case: &Case<'_>) {
         for _ in 0..BATCHES {
             let done = Arc::new(Tally::new());
             for _ in 0..AT_ONCE {
-                let (early, done, delay) = (early.clone(), done.clone(), delay());
+                let (early, done) = (early.clone(), done.clone());
+                let watched = watch(handle.clone(), delay(), Patience::Wakes);
                 drop(subject.spawn(Box::pin(async move {
-                    let found = watch(delay, Patience::Wakes).await;
+                    let found = watched.await;
                     early.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
                     done.add();
                 })));
@@ -45,11 +48,11 @@ pub(super) fn time_1_never_fires_early(case: &Case<'_>) {
             done.reached(AT_ONCE).await;
         }
         for _ in 0..WATCHED {
-            let found = watch(delay(), Patience::PollsOn).await;
+            let found = watch(handle.clone(), delay(), Patience::PollsOn).await;
             early.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
         }
     });
-    subject.shutdown();
+    case.shutdown(subject);
     let early = early.lock().unwrap_or_else(PoisonError::into_inner);
     let worst = early.iter().max();
     assert!(
@@ -69,23 +72,27 @@ enum Patience {
 }
 
 /// Sleeps for `delay`; how early that was, if it was.
-async fn watch(delay: Duration, patience: Patience) -> Option<Duration> {
-    let asked = Instant::now() + delay;
-    let mut sleep = sleep(delay);
+async fn watch(runtime: Handle, delay: Duration, patience: Patience) -> Option<Duration> {
+    let now = || timer(&runtime).now();
+    let asked = now() + delay;
+    let mut sleep = sleep_on(&runtime, delay);
     let deadline = sleep.deadline().max(asked);
-    let ready_at = poll_fn(|cx| poll_and_look(&mut sleep, patience, cx)).await;
+    let ready_at = poll_fn(|cx| {
+        if Pin::new(&mut sleep).poll(cx).is_ready() {
+            return Poll::Ready(now());
+        }
+        if patience == Patience::PollsOn {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    });
+    let ready_at = ready_at.await;
     (ready_at < deadline).then(|| deadline - ready_at)
 }
 
-/// Polls, and reads the clock at once if that was ready.
-fn poll_and_look(sleep: &mut Sleep, patience: Patience, cx: &mut Context<'_>) -> Poll<Instant> {
-    if Pin::new(sleep).poll(cx).is_ready() {
-        return Poll::Ready(Instant::now());
-    }
-    if patience == Patience::PollsOn {
-        cx.waker().wake_by_ref();
-    }
-    Poll::Pending
+/// A timer of `runtime`, also where that is not current: which one is, is CTX's business.
+fn sleep_on(runtime: &Handle, delay: Duration) -> Sleep {
+    runtime.enter(|| sleep(delay))
 }
 
 /// TIME-1: the deadline is fixed when the timer is made, not when it is first polled.
@@ -102,8 +109,8 @@ pub(super) fn time_1_the_deadline_is_fixed_at_creation(case: &Case<'_>) {
         &*subject,
         "TIME-1: the clock to move by 5 ms",
         poll_fn(|cx| {
-            let mut late = sleep(Duration::from_millis(5));
-            let mut other = sleep(Duration::from_secs(3600));
+            let mut late = sleep_on(&handle, Duration::from_millis(5));
+            let mut other = sleep_on(&handle, Duration::from_secs(3600));
             assert!(Pin::new(&mut other).poll(cx).is_pending(), "TIME-1: an hour passed at once");
             let_time_pass_until(&handle, late.deadline());
             let now = timer(&handle).now();
@@ -117,5 +124,5 @@ pub(super) fn time_1_the_deadline_is_fixed_at_creation(case: &Case<'_>) {
             Poll::Ready(())
         }),
     );
-    subject.shutdown();
+    case.shutdown(subject);
 }

@@ -42,7 +42,7 @@ pub(super) fn wake_2_a_foreign_wake_during_the_poll_leads_to_a_later_poll(case: 
     let task = subject.spawn(Box::pin(WokenInPoll { rounds: 0, to_waker }));
     finish(case, &*subject, task, "WAKE-2: the poll after a foreign wake during a poll");
     foreign.join().expect("WAKE-2: `wake` panicked on a foreign thread");
-    subject.shutdown();
+    case.shutdown(subject);
 }
 
 /// Is woken by the foreign thread during each of its polls.
@@ -89,7 +89,7 @@ pub(super) fn wake_2_two_foreign_wakes_lead_to_a_poll_after_both(case: &Case<'_>
         })));
         finish(case, &*subject, task, "WAKE-2: the poll after two foreign wakes");
     }
-    subject.shutdown();
+    case.shutdown(subject);
 }
 
 /// Starts two threads that announce themselves and wake; returns when the second did.
