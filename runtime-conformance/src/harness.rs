@@ -17,6 +17,8 @@ pub enum Flavour {
     Current,
     /// It runs on threads that the harness lends it until the shutdown.
     Lent,
+    /// On a runtime of another kind, which the harness has started and which goes on afterwards.
+    Hosted,
 }
 
 impl fmt::Display for Flavour {
@@ -25,6 +27,7 @@ impl fmt::Display for Flavour {
             Flavour::Multi(workers) => write!(f, "multi{workers}"),
             Flavour::Current => f.write_str("current"),
             Flavour::Lent => f.write_str("lent"),
+            Flavour::Hosted => f.write_str("hosted"),
         }
     }
 }

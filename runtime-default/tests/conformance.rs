@@ -50,7 +50,8 @@ impl Harness for Default {
 fn lend(handle: Handle) -> Lent {
     let over = Arc::new(Tally::new());
     let told = over.clone();
-    let work = move || handle.block_on(told.reached(1)).expect("lent before the runtime ends");
+    // An error means that the runtime ended before this thread came.
+    let work = move || _ = handle.block_on(told.reached(1));
     Lent { thread: thread::spawn(work), over }
 }
 
