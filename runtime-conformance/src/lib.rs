@@ -47,6 +47,9 @@
 //! - **C3** Every failure comes with the command that repeats it.
 //! - **C4** No process is killed but a child that this one started.
 //!
+//! `tests/mutants.rs` tests C2, C3 and that the suite notices what it should; the toy and the
+//! runtimes of this workspace test C1, as far as luck allows; C4 has no test.
+//!
 //! Exit codes: 0 all passed or skipped · 1 a clause failed · 4 wrong usage, or a case could not be
 //! started.
 //!

@@ -66,7 +66,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "leaves-to-none",
         clause: "CTX-3@",
-        says: "CTX-3: after the innermost scope None is current instead of Some",
+        says: "CTX-3: after the innermost scope no runtime is current instead of toy@",
         build: |flavour| Box::new(LeavesToNone(Owner::new(flavour, None))),
     },
     Mutant {
@@ -248,6 +248,14 @@ fn judge_mutant(name: &str) -> Result<(), String> {
         None if output.status.code() != Some(1) => Err(format!("it ended with {}", output.status)),
         None if !failed.iter().all(|line| line.contains(mutant.says)) => {
             Err(format!("it failed for another reason: {failed:?}"))
+        }
+        None if !failed.iter().all(|line| line.contains("[repeat: ")) => {
+            Err(format!("there is no command to repeat it: {failed:?}"))
+        }
+        None if !report
+            .contains("skip    SHUTDOWN-3/blocking@current: no blocking, as declared\n") =>
+        {
+            Err(format!("what it is declared to lack was not skipped:\n{report}"))
         }
         None => Ok(()),
     }

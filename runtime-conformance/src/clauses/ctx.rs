@@ -106,16 +106,23 @@ fn drive(case: &Case<'_>, subject: &dyn Subject) {
         expect(subject, here.as_ref(), "in the root future after a task");
     });
     let in_task = record.current().swap_remove(0); // its poll; the drop is CTX-2's
-    assert!(in_task == here, "CTX-3: {in_task:?} was current in a task of {here:?}");
+    let (is, should) = (name(in_task.as_ref()), name(here.as_ref()));
+    assert!(in_task == here, "CTX-3: {is} was current in a task of {should}");
     expect(subject, before.as_ref(), "after a runner was driven");
 }
 
 fn expect(subject: &dyn Subject, expected: Option<&Handle>, place: &str) {
     let current = subject.current();
-    assert!(
-        current.as_ref() == expected,
-        "CTX-3: {place} {current:?} is current instead of {expected:?}"
-    );
+    if current.as_ref() != expected {
+        let (is, should) = (name(current.as_ref()), name(expected));
+        panic!("CTX-3: {place} {is} is current instead of {should}");
+    }
+}
+
+/// Names a runtime so that two instances differ.
+fn name(handle: Option<&Handle>) -> String {
+    let name = |handle: &Handle| format!("{}@{:p}", handle.info().name, handle.runtime().tag());
+    handle.map_or_else(|| "no runtime".to_owned(), name)
 }
 
 fn expect_none_left() {

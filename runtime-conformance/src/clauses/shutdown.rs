@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::channel;
 
 use runtime_traits::task::{JoinHandle, spawn_blocking};
 use runtime_traits::{Handle, JoinError};
@@ -76,11 +76,9 @@ fn dispatch_during_shutdown(
 ) -> JoinHandle<()> {
     let subject = case.subject();
     let (probe, record) = Probe::new(usize::MAX);
-    let made = Arc::new(Mutex::new(None));
-    let at_drop = AtDrop(Some(Box::new({
-        let (handle, made) = (subject.handle(), made.clone());
-        move || *made.lock().unwrap_or_else(PoisonError::into_inner) = Some(dispatch(&handle))
-    })));
+    let (made, joins) = channel();
+    let handle = subject.handle();
+    let at_drop = AtDrop(Some(Box::new(move || _ = made.send(dispatch(&handle)))));
     let parked: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
         let _at_drop = at_drop;
         probe.await;
@@ -90,8 +88,8 @@ fn dispatch_during_shutdown(
     case.shutdown(subject);
     let outcome = await_outside("SHUTDOWN-3: the handle of a task that was parked", parked);
     assert_cancelled(&outcome, "a task that was parked at shutdown");
-    let made = made.lock().unwrap_or_else(PoisonError::into_inner).take();
-    made.expect("SHUTDOWN-3: a task resolved cancelled, and its destructor did not run")
+    // It has run by now, or soon will: CANCEL-5 asks which.
+    joins.recv().expect("SHUTDOWN-3: a destructor did not come to its end")
 }
 
 /// Calls what it holds when it is dropped.
