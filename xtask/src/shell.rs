@@ -12,10 +12,12 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::line::Line;
-use crate::tally::{self, Tally};
+use crate::tally::{Heard, Tally};
 
 /// One step as it went.
 struct Record {
@@ -55,22 +57,19 @@ impl Shell {
     pub(crate) fn run_tests(&mut self, line: Line) -> bool {
         let title = line.shown(&self.root);
         let mut command = line.limited_command(&self.root, &self.target);
-        let mut tally = Tally::default();
-        let mut trouble = Vec::new();
+        let heard = Mutex::new(Heard::default());
         let mut ran = Ok(());
         let passed = self.timed(title, || {
-            ran = outcome(listen(&mut command, |line| {
-                println!("| {line}");
-                tally += Tally::of_line(line).unwrap_or_default();
-                trouble.extend(tally::is_trouble(line).then(|| line.to_owned()));
-            }));
+            ran = outcome(listen(&mut command, &heard));
+            let tally = lock(&heard).tally();
             if ran.is_ok() && !tally.is_green() { Err(tally.to_string()) } else { ran.clone() }
         });
+        let mut tally = lock(&heard).tally();
         if ran.is_err() && tally.failed == 0 {
             tally += Tally::FAILURE; // it was not a test that failed
         }
         self.tally += tally;
-        self.trouble.append(&mut trouble);
+        self.trouble.append(&mut lock(&heard).trouble);
         passed
     }
 
@@ -156,13 +155,32 @@ fn outcome(status: std::io::Result<ExitStatus>) -> Result<(), String> {
     }
 }
 
-/// Runs a command and hands out the lines of its standard output.
-fn listen(command: &mut Command, each: impl FnMut(&str)) -> std::io::Result<ExitStatus> {
-    let mut child = command.stdout(Stdio::piped()).spawn()?;
-    if let Some(output) = child.stdout.take() {
-        for_each_line(output, each)?;
-    }
+/// Runs a command, repeats its two outputs and takes notice of their lines.
+fn listen(command: &mut Command, heard: &Mutex<Heard>) -> std::io::Result<ExitStatus> {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let (output, errors) = (child.stdout.take(), child.stderr.take());
+    thread::scope(|scope| {
+        scope.spawn(|| repeat(errors, |line| eprintln!("{line}"), heard));
+        repeat(output, |line| println!("| {line}"), heard)
+    })?;
     child.wait()
+}
+
+fn repeat(
+    output: Option<impl Read>,
+    print: impl Fn(&str),
+    heard: &Mutex<Heard>,
+) -> std::io::Result<()> {
+    let Some(output) = output else { return Ok(()) };
+    for_each_line(output, |line| {
+        print(line);
+        lock(heard).line(line);
+    })
+}
+
+/// A panic of the other thread leaves whole lines behind.
+fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
+    heard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Lines of any bytes: a test may print what is not UTF-8.
