@@ -4,7 +4,8 @@
 //! in nobody's dependency graph. All arguments and the exit code pass through.
 
 use crate::Outcome;
-use crate::shell::{Line, Shell};
+use crate::line::Line;
+use crate::shell::Shell;
 
 const MANIFEST: &str = "benches/Cargo.toml";
 

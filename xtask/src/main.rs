@@ -1,15 +1,17 @@
 //! The repository's own commands: `cargo xtask <command>`.
 //!
-//! Each command is one file; what they share is in four:
+//! Each command is one file; what they share is below them:
 //!
 //! ```text
-//! test  platforms  msrv  sanitize  bench          audit
-//!   │       │        │       │       │       ┌──────┼──────┐
-//!   ▼       ▼        ▼       ▼       ▼       ▼      ▼      ▼
-//! shell: runs a command line,  system:     tokens  tidy  workspace
-//! prints it, times it, counts  packages    code    rules manifests
-//! test results (tally)         of the OS   without
-//!                                          strings
+//!  test   platforms   msrv   sanitize   bench          audit
+//!    │        │         │        │        │              │
+//!    ▼        ▼         ▼        ▼        ▼              ▼
+//!  shell    runs steps, times them, adds up      tidy   rules of the tree
+//!  system   packages of the operating system     tree   sources and manifests
+//!    │                                             │
+//!    ▼                                             ▼
+//!  line     what to type, what to start        tokens   code without strings
+//!  tally    results of tests                workspace   the manifests
 //! ```
 //!
 //! There is no dependency, so that the first command of a fresh clone starts
@@ -19,6 +21,7 @@
 
 mod audit;
 mod bench;
+mod line;
 mod msrv;
 mod platforms;
 mod sanitize;

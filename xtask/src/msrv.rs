@@ -7,7 +7,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::Outcome;
-use crate::shell::{Line, Shell, write_script};
+use crate::line::Line;
+use crate::shell::{Shell, write_script};
 use crate::workspace::{self, Package};
 
 /// The distribution's build of rustc 1.85 and the library that it loads.

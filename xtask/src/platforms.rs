@@ -6,7 +6,8 @@
 //! about what happens at run time.
 
 use crate::Outcome;
-use crate::shell::{Line, Shell};
+use crate::line::Line;
+use crate::shell::Shell;
 use crate::system::{self, Package};
 
 /// The distribution's compiler and the sources of its standard library belong together.

@@ -16,8 +16,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::Outcome;
+use crate::line::Line;
 use crate::platforms;
-use crate::shell::{Line, Shell, write_script};
+use crate::shell::{Shell, write_script};
 use crate::system;
 
 const HOST: &str = "x86_64-unknown-linux-gnu";

@@ -8,86 +8,18 @@
 //! Output of test programs is quoted with `| `, so that the last line is the
 //! only one of its form.
 
-use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::tally::{self, Tally};
+use crate::line::Line;
+use crate::tally::{Heard, Tally};
 
-/// One command line, as it is shown and as it is run.
-pub(crate) struct Line {
-    environment: Vec<(String, OsString)>,
-    program: OsString,
-    shown_as: String,
-    arguments: Vec<OsString>,
-}
-
-impl Line {
-    pub(crate) fn new(program: impl AsRef<OsStr>) -> Line {
-        let program = program.as_ref().to_owned();
-        let shown_as = program.to_string_lossy().into_owned();
-        Line { environment: Vec::new(), program, shown_as, arguments: Vec::new() }
-    }
-
-    /// The cargo that runs this command, so that all steps use one toolchain.
-    pub(crate) fn cargo() -> Line {
-        let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        Line { shown_as: "cargo".into(), ..Line::new(program) }
-    }
-
-    pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Line {
-        self.arguments.push(argument.as_ref().to_owned());
-        self
-    }
-
-    /// Adds arguments that contain no white space, written as on a command line.
-    pub(crate) fn words(self, words: &str) -> Line {
-        words.split_whitespace().fold(self, |line, word| line.arg(word))
-    }
-
-    /// Adds `-p name` for each package.
-    pub(crate) fn packages<'a>(self, names: impl IntoIterator<Item = &'a str>) -> Line {
-        names.into_iter().fold(self, |line, name| line.arg("-p").arg(name))
-    }
-
-    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Line {
-        self.environment.push((name.into(), value.as_ref().to_owned()));
-        self
-    }
-
-    fn command(&self, shell: &Shell) -> Command {
-        let mut command = Command::new(&self.program);
-        command.args(&self.arguments).current_dir(&shell.root).stdin(Stdio::null());
-        // Set by `cargo run` for this program; foreign compilers would load the wrong libraries.
-        command.env_remove("LD_LIBRARY_PATH");
-        command.env("CARGO_TARGET_DIR", &shell.target);
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command
-    }
-
-    /// The line as a person would type it in the repository's root.
-    fn shown(&self, root: &Path) -> String {
-        let mut words: Vec<String> = Vec::new();
-        let search_path = std::env::var("PATH").unwrap_or_default();
-        for (name, value) in &self.environment {
-            words.push(format!("{name}={}", quoted(value).replace(&search_path, "$PATH")));
-        }
-        words.push(self.shown_as.clone());
-        words.extend(self.arguments.iter().map(|argument| quoted(argument)));
-        words.join(" ").replace(&format!("{}/", root.display()), "")
-    }
-}
-
-/// The word in quotes if a shell would not take it as it is.
-fn quoted(word: &OsStr) -> String {
-    let word = word.to_string_lossy();
-    let plain = !word.contains(|c: char| c.is_whitespace() || c == '\'');
-    if plain { word.into_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
+/// One step as it went.
 struct Record {
     title: String,
     time: Duration,
@@ -117,30 +49,27 @@ impl Shell {
     /// Runs a line that either succeeds or fails as a whole.
     pub(crate) fn run(&mut self, line: Line) -> bool {
         let title = line.shown(&self.root);
-        let mut command = line.command(self);
+        let mut command = line.command(&self.root, &self.target);
         self.step(title, || outcome(command.status()))
     }
 
     /// Runs a line whose output tells how many tests passed, failed and were skipped.
     pub(crate) fn run_tests(&mut self, line: Line) -> bool {
         let title = line.shown(&self.root);
-        let mut command = line.command(self);
-        let mut tally = Tally::default();
-        let mut trouble = Vec::new();
+        let mut command = line.limited_command(&self.root, &self.target);
+        let heard = Mutex::new(Heard::default());
         let mut ran = Ok(());
         let passed = self.timed(title, || {
-            ran = outcome(listen(&mut command, |line| {
-                println!("| {line}");
-                tally += Tally::of_line(line).unwrap_or_default();
-                trouble.extend(tally::is_trouble(line).then(|| line.to_owned()));
-            }));
+            ran = outcome(listen(&mut command, &heard));
+            let tally = lock(&heard).tally();
             if ran.is_ok() && !tally.is_green() { Err(tally.to_string()) } else { ran.clone() }
         });
+        let mut tally = lock(&heard).tally();
         if ran.is_err() && tally.failed == 0 {
             tally += Tally::FAILURE; // it was not a test that failed
         }
         self.tally += tally;
-        self.trouble.append(&mut trouble);
+        self.trouble.append(&mut lock(&heard).trouble);
         passed
     }
 
@@ -174,7 +103,7 @@ impl Shell {
     /// The standard output of a short command that asks something.
     pub(crate) fn ask(&self, line: Line) -> Result<String, String> {
         let title = line.shown(&self.root);
-        let output = line.command(self).stderr(Stdio::null()).output();
+        let output = line.command(&self.root, &self.target).stderr(Stdio::null()).output();
         match output {
             Ok(output) if output.status.success() => {
                 Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
@@ -206,7 +135,8 @@ impl Shell {
     /// Runs a line and passes its exit code on.
     pub(crate) fn become_line(&mut self, line: Line) -> crate::Outcome {
         println!("$ {}", line.shown(&self.root));
-        let status = line.command(self).status().map_err(|error| error.to_string())?;
+        let status =
+            line.command(&self.root, &self.target).status().map_err(|error| error.to_string())?;
         let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
         Ok(ExitCode::from(code))
     }
@@ -219,18 +149,38 @@ fn seconds(time: Duration) -> String {
 fn outcome(status: std::io::Result<ExitStatus>) -> Result<(), String> {
     match status {
         Ok(status) if status.success() => Ok(()),
+        Ok(status) if status.code() == Some(124) => Err("did not end in time".into()),
         Ok(status) => Err(status.to_string()),
         Err(error) => Err(format!("did not start: {error}")),
     }
 }
 
-/// Runs a command and hands out the lines of its standard output.
-fn listen(command: &mut Command, each: impl FnMut(&str)) -> std::io::Result<ExitStatus> {
-    let mut child = command.stdout(Stdio::piped()).spawn()?;
-    if let Some(output) = child.stdout.take() {
-        for_each_line(output, each)?;
-    }
+/// Runs a command, repeats its two outputs and takes notice of their lines.
+fn listen(command: &mut Command, heard: &Mutex<Heard>) -> std::io::Result<ExitStatus> {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let (output, errors) = (child.stdout.take(), child.stderr.take());
+    thread::scope(|scope| {
+        scope.spawn(|| repeat(errors, |line| eprintln!("{line}"), heard));
+        repeat(output, |line| println!("| {line}"), heard)
+    })?;
     child.wait()
+}
+
+fn repeat(
+    output: Option<impl Read>,
+    print: impl Fn(&str),
+    heard: &Mutex<Heard>,
+) -> std::io::Result<()> {
+    let Some(output) = output else { return Ok(()) };
+    for_each_line(output, |line| {
+        print(line);
+        lock(heard).line(line);
+    })
+}
+
+/// A panic of the other thread leaves whole lines behind.
+fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
+    heard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Lines of any bytes: a test may print what is not UTF-8.
@@ -268,17 +218,6 @@ fn make_executable(_: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_line_is_shown_as_one_would_type_it() {
-        let line = Line::cargo()
-            .env("RUSTFLAGS", "--cfg loom")
-            .words("test --release")
-            .packages(["a", "b"])
-            .arg("/repo/target/loom");
-        let expected = "RUSTFLAGS='--cfg loom' cargo test --release -p a -p b target/loom";
-        assert_eq!(line.shown(Path::new("/repo")), expected);
-    }
 
     #[test]
     fn output_that_is_not_text_is_still_read_line_by_line() {

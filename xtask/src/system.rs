@@ -5,7 +5,8 @@
 
 use std::path::Path;
 
-use crate::shell::{Line, Shell};
+use crate::line::Line;
+use crate::shell::Shell;
 
 /// A package of the operating system.
 pub(crate) struct Package {

@@ -32,9 +32,53 @@ impl Tally {
 }
 
 /// The line of a single test that failed or did not run, as libtest prints it.
-pub(crate) fn is_trouble(line: &str) -> bool {
+fn is_trouble(line: &str) -> bool {
     let verdict = line.strip_prefix("test ").and_then(|rest| rest.rsplit_once(" ... "));
     verdict.is_some_and(|(_, verdict)| verdict == "FAILED" || verdict.starts_with("ignored"))
+}
+
+/// What cargo says about a test program that failed; the answer is the program.
+fn failed_program(line: &str) -> Option<&str> {
+    let words = line.strip_prefix("error: ")?;
+    let rest = words.strip_prefix("doctest").or_else(|| words.strip_prefix("test"))?;
+    rest.strip_prefix(" failed, to rerun pass `")?.strip_suffix('`')
+}
+
+/// What one `cargo test` printed, as far as it counts.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Heard {
+    closing: Tally,
+    /// Closing lines that admit a failure.
+    admitted: u64,
+    /// Programs that failed, according to cargo.
+    programs: u64,
+    /// Single tests and programs that did not pass, to be listed at the end.
+    pub(crate) trouble: Vec<String>,
+}
+
+impl Heard {
+    /// Takes notice of a line, from either output.
+    pub(crate) fn line(&mut self, line: &str) {
+        if let Some(tally) = Tally::of_line(line) {
+            self.closing += tally;
+            self.admitted += u64::from(tally.failed > 0);
+        }
+        if is_trouble(line) {
+            self.trouble.push(line.to_owned());
+        }
+        if let Some(program) = failed_program(line) {
+            self.programs += 1;
+            self.trouble.push(format!("cargo test {program} ... FAILED"));
+        }
+    }
+
+    /// The sum. A program that failed and does not say so, for example because it was
+    /// killed, counts as one failure.
+    pub(crate) fn tally(&self) -> Tally {
+        let mut tally = self.closing;
+        tally.failed += self.programs.saturating_sub(self.admitted);
+        tally
+    }
 }
 
 impl AddAssign for Tally {
@@ -132,6 +176,21 @@ test result: FAILED. 4 passed; 2 failed; 0 ignored; 0 measured; 3 filtered out; 
         assert!(is_trouble("test a::b - should panic ... ignored, needs a network"));
         assert!(!is_trouble("test a::b ... ok"));
         assert!(!is_trouble("test result: FAILED. 1 passed; 1 failed; 0 ignored"));
+    }
+
+    #[test]
+    fn programs_that_fail_without_a_word_count_as_one_failure() {
+        let mut heard = Heard::default();
+        for line in [
+            "test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out",
+            "error: test failed, to rerun pass `-p a --lib`",
+            "error: test failed, to rerun pass `-p b --test aborts`",
+            "error: 2 targets failed:",
+        ] {
+            heard.line(line);
+        }
+        assert_eq!(heard.tally(), Tally { passed: 1, failed: 3, skipped: 0 });
+        assert_eq!(heard.trouble[1], "cargo test -p b --test aborts ... FAILED");
     }
 
     #[test]

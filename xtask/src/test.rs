@@ -9,7 +9,8 @@ use std::path::Path;
 
 use crate::Outcome;
 use crate::audit;
-use crate::shell::{Line, Shell};
+use crate::line::Line;
+use crate::shell::Shell;
 use crate::system;
 use crate::workspace::{self, Package};
 

@@ -122,7 +122,8 @@ fn say_layer(package: &Package, name: &str, layer: &Layer) -> String {
     format!(
         "{}Cargo.toml: depends on `{name}`, which is not below it (below: {:?}, in tests also: {:?})\n  \
          why: dependencies point down only; runtimes are strangers to each other and libraries to all of them\n  \
-         fix: move what is needed down a layer, or take it as an argument",
+         fix: move what is needed down a layer, or take it as an argument;\n       \
+         if the layers themselves are wrong, change LAYERS in xtask/src/tidy.rs and say why",
         package.place, layer.below, layer.in_tests
     )
 }
