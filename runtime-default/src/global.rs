@@ -57,8 +57,7 @@ where
 /// what the future may wait for: `.await` it there.
 #[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    let handle = handle();
-    match handle.enter(|| handle.block_on(future)) {
+    match handle().block_on(future) {
         Ok(output) => output,
         Err(error) => panic!("{error}"),
     }

@@ -95,7 +95,7 @@ impl Runtime {
     /// call cannot work there ([`Handle::block_on`] says so instead).
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        match self.handle.enter(|| self.handle.block_on(future)) {
+        match self.handle.block_on(future) {
             Ok(output) => output,
             Err(error) => panic!("{error}"),
         }

@@ -212,7 +212,7 @@ impl Handle {
     /// [`BlockOnError`]: the runtime cannot block (a browser), has ended, or not here.
     pub fn block_on<F: Future>(&self, future: F) -> Result<F::Output, BlockOnError> {
         let hook = self.require(Capability::BlockOn, |rt| rt.block_on())?;
-        run_on(hook, future).map_err(BlockOnError::Refused)
+        current::set(self, || run_on(hook, future)).map_err(BlockOnError::Refused)
     }
 
     /// Name, size, state.

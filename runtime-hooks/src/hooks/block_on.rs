@@ -20,7 +20,8 @@ use crate::Refused;
 ///   [`Refused::NOT_HERE`]; it never deadlocks.
 /// - **BLOCKON-6** (must) A panic of the future unwinds to the caller and leaves the runtime usable.
 pub trait BlockOn: Send + Sync {
-    /// Returns when `main` is ready. The runtime is current inside.
+    /// Returns when `main` is ready. [`Handle::block_on`](crate::Handle::block_on) calls this with
+    /// the runtime current.
     ///
     /// # Errors
     ///
