@@ -12,8 +12,8 @@ use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 use runtime_traits::hooks::{
-    BlockOn, Blocking, Completion, Info, Kind, Net, Reactor, Runnable, Runtime, Spawn, Tag, Task,
-    Why,
+    BlockOn, Blocking, Completion, Info, Kind, Net, Ran, Reactor, Runnable, Runtime, Spawn, Tag,
+    Task, Why,
 };
 use runtime_traits::{Handle, Refused};
 
@@ -60,6 +60,12 @@ impl<T: Part> Toy<T> {
         Handle::from_arc(self.me.upgrade().expect("in use"))
     }
 
+    fn run_job(&self, job: Runnable) {
+        if let Ran::Yielded(job) = job.run() {
+            self.schedule(job, Why::Woken);
+        }
+    }
+
     /// Runs `future` and whatever it spawns.
     pub fn run<F: Future>(&self, future: F) -> F::Output {
         self.handle().block_on(future).expect("this runtime blocks")
@@ -102,7 +108,12 @@ impl<T: Part> Spawn for Toy<T> {
 
 impl<T: Part> Blocking for Toy<T> {
     fn spawn(&self, job: Task, _: Kind) -> Result<(), (Task, Refused)> {
-        std::thread::spawn(move || drop(job.into_runnable().run()));
+        std::thread::spawn(move || {
+            let mut ran = job.into_runnable().run();
+            while let Ran::Yielded(job) = ran {
+                ran = job.run();
+            }
+        });
         Ok(())
     }
 }
@@ -114,7 +125,7 @@ impl<T: Part> BlockOn for Toy<T> {
         self.handle().enter(|| {
             loop {
                 match self.queue.next() {
-                    Some(job) => drop(job.run()),
+                    Some(job) => self.run_job(job),
                     None => match main.as_mut().poll(&mut Context::from_waker(&waker)) {
                         Poll::Ready(()) => return Ok(()),
                         Poll::Pending => {}
