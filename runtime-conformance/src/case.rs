@@ -54,8 +54,10 @@ impl Case<'_> {
         if self.lacks(Capability::BlockOn) {
             return foreign::block_on(main); // it has threads of its own
         }
-        let done = subject.handle().block_on(main);
-        done.unwrap_or_else(|error| panic!("`block_on` on a running runtime failed: {error}"))
+        let mut output = None;
+        let done = subject.block_on(pin!(async { output = Some(main.await) }));
+        done.unwrap_or_else(|error| panic!("`block_on` on a running runtime failed: {error}"));
+        output.expect("`block_on` returned before its future was ready")
     }
 
     /// Drives `subject` on this thread while `body` runs on another.

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use runtime_traits::task::JoinHandle;
-use runtime_traits::{Capability, Handle};
+use runtime_traits::{BlockOnError, Capability, Handle};
 
 /// A way of building the runtime under test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,6 +74,12 @@ pub trait Subject {
     #[doc(hidden)]
     fn enter(&self, body: &mut dyn FnMut()) {
         self.handle().enter(body);
+    }
+
+    /// Runs `main` to its end on this thread, with it current.
+    #[doc(hidden)]
+    fn block_on(&self, main: Pin<&mut dyn Future<Output = ()>>) -> Result<(), BlockOnError> {
+        self.handle().block_on(main)
     }
 
     /// Which runtime is current here, this one or another.

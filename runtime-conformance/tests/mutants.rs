@@ -22,8 +22,8 @@ use std::task::{Context, Poll};
 use std::thread;
 
 use runtime_conformance::{Flavour, Subject};
-use runtime_traits::Handle;
 use runtime_traits::task::JoinHandle;
+use runtime_traits::{BlockOnError, Handle};
 use toy::{Fault, Owner, ToyHarness};
 
 type Build = fn(Flavour) -> Box<dyn Subject>;
@@ -73,7 +73,7 @@ const MUTANTS: &[Mutant] = &[
         name: "keeps-outer-scope",
         clause: "CTX-3/runners@",
         says: "CTX-3: in the root future",
-        build: toy_with!(KeepsOuterScope),
+        build: |flavour| Box::new(KeepsOuterScope(Owner::new(flavour, None))),
     },
     Mutant {
         name: "rounds-down",
@@ -177,6 +177,26 @@ impl Subject for LeavesToNone {
     fn current(&self) -> Option<Handle> {
         let (_, lost) = SCOPES.get();
         if lost { None } else { Handle::try_current().ok() }
+    }
+}
+
+/// Breaks CTX-3: `block_on` inside another runtime's scope leaves that one current.
+struct KeepsOuterScope(Owner);
+
+impl Subject for KeepsOuterScope {
+    fn handle(&self) -> Handle {
+        self.0.handle()
+    }
+
+    fn shutdown(self: Box<Self>) {
+        Box::new(self.0).shutdown();
+    }
+
+    fn block_on(&self, main: Pin<&mut dyn Future<Output = ()>>) -> Result<(), BlockOnError> {
+        match Handle::try_current() {
+            Ok(outer) => self.handle().block_on(outer.wrap(main)),
+            Err(_) => self.handle().block_on(main),
+        }
     }
 }
 

@@ -42,5 +42,5 @@ mod sync;
 pub mod task;
 
 pub use error::{Capability, Gone, JoinError, NoRuntime, Refused, RefusedWhy, Unsupported};
-pub use handle::Handle;
+pub use handle::{BlockOnError, Entered, Handle};
 pub use instant::Instant;

@@ -52,8 +52,8 @@ pub mod task;
 pub mod time;
 
 pub use runtime_hooks::{
-    Capability, Gone, Handle, JoinError, NoRuntime, Refused, RefusedWhy, Unsupported,
-    static_runtime,
+    BlockOnError, Capability, Entered, Gone, Handle, JoinError, NoRuntime, Refused, RefusedWhy,
+    Unsupported, static_runtime,
 };
 #[cfg(feature = "macros")]
 pub use runtime_macros::{main, test};

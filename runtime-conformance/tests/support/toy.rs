@@ -26,10 +26,11 @@ use std::time::Duration;
 
 use runtime_conformance::{Flavour, Harness, Subject};
 use runtime_traits::hooks::{
-    BlockOn, Info, Key, Meta, Ran, Runnable, Runtime, Spawn, State, Tag, Task, TaskList, Timer, Why,
+    BlockOn, Blocking, Info, Key, Kind, Meta, Ran, Runnable, Runtime, Spawn, State, Tag, Task,
+    TaskList, Timer, Why,
 };
 use runtime_traits::time::Instant;
-use runtime_traits::{Capability, Gone, Handle, Refused};
+use runtime_traits::{Gone, Handle, Refused};
 
 /// How a toy is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +39,6 @@ pub(crate) enum Fault {
     ForgetsTasks,
     /// Wakes from other threads during a poll are discarded.
     DropsForeignWakes,
-    /// `block_on` enters only if no runtime is current.
-    KeepsOuterScope,
     /// Deadlines are rounded down to milliseconds.
     RoundsDown,
     /// A timer begins to wait when it is first polled.
@@ -207,6 +206,21 @@ impl Runtime for Toy {
     fn block_on(&self) -> Option<&dyn BlockOn> {
         Some(self)
     }
+
+    fn blocking(&self) -> Option<&dyn Blocking> {
+        Some(self)
+    }
+}
+
+/// A thread for each job: no pool is simpler, or easier to get right.
+impl Blocking for Toy {
+    fn spawn(&self, job: Task, _kind: Kind) -> Result<(), (Task, Refused)> {
+        if self.lock().closed {
+            return Err((job, Refused::SHUT_DOWN));
+        }
+        thread::spawn(move || _ = job.into_runnable().run());
+        Ok(())
+    }
 }
 
 impl Spawn for Toy {
@@ -280,10 +294,7 @@ impl Future for Filtered {
 
 impl BlockOn for Toy {
     fn block_on(&self, main: Pin<&mut dyn Future<Output = ()>>) -> Result<(), Refused> {
-        if self.has(Fault::KeepsOuterScope) && Handle::try_current().is_ok() {
-            return self.run(main);
-        }
-        self.handle().enter(|| self.run(main))
+        self.run(main)
     }
 }
 
@@ -404,9 +415,5 @@ impl<F: Fn(Flavour) -> Box<dyn Subject>> Harness for ToyHarness<F> {
 
     fn build(&self, flavour: Flavour) -> Box<dyn Subject> {
         (self.build)(flavour)
-    }
-
-    fn absent(&self, _: Flavour) -> &[Capability] {
-        &[Capability::Blocking]
     }
 }
