@@ -30,7 +30,7 @@ use runtime_traits::hooks::{
     TaskList, Timer, Why,
 };
 use runtime_traits::time::Instant;
-use runtime_traits::{Gone, Handle, Refused};
+use runtime_traits::{Capability, Gone, Handle, Refused};
 
 /// How a toy is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -388,19 +388,20 @@ impl Subject for Owner {
 /// How a toy is built.
 pub(crate) struct ToyHarness<F> {
     build: F,
+    absent: &'static [Capability],
 }
 
 impl ToyHarness<fn(Flavour) -> Box<dyn Subject>> {
     /// Without fault.
     pub(crate) fn correct() -> Self {
-        ToyHarness { build: |flavour| Box::new(Owner::new(flavour, None)) }
+        ToyHarness { build: |flavour| Box::new(Owner::new(flavour, None)), absent: &[] }
     }
 }
 
 impl<F: Fn(Flavour) -> Box<dyn Subject>> ToyHarness<F> {
-    /// As `build` says.
+    /// As `build` says, and declared to lack something, so that skipping is seen to work.
     pub(crate) fn new(build: F) -> Self {
-        ToyHarness { build }
+        ToyHarness { build, absent: &[Capability::Blocking] }
     }
 }
 
@@ -415,5 +416,9 @@ impl<F: Fn(Flavour) -> Box<dyn Subject>> Harness for ToyHarness<F> {
 
     fn build(&self, flavour: Flavour) -> Box<dyn Subject> {
         (self.build)(flavour)
+    }
+
+    fn absent(&self, _: Flavour) -> &[Capability] {
+        self.absent
     }
 }
