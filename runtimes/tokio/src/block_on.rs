@@ -80,14 +80,12 @@ impl BlockOn for Shared {
             Some(driver) => driver,
             None => None,
         };
-        self.handle().enter(|| {
-            with(false, || {
-                local::scope(self.tag(), main, |root| match &driver {
-                    Some(tokio) => unless_refused(root, |root| tokio.block_on(root)),
-                    None => unless_refused(root, |root| self.tokio().block_on(root)),
-                })
-            })
-        })
+        let root = |root: Pin<&mut dyn Future<Output = ()>>| match &driver {
+            Some(tokio) => unless_refused(root, |root| tokio.block_on(root)),
+            None => unless_refused(root, |root| self.tokio().block_on(root)),
+        };
+        let run = || with(false, || local::scope(self.tag(), main, root));
+        allowed(|| self.handle().enter(run)) // `allowed`, lest entering asks once more
     }
 }
 
