@@ -18,7 +18,7 @@ use runtime_traits::net::TcpListener;
 use runtime_traits::{Handle, io};
 
 const USAGE: &str = "\
-usage: hello-http [--runtime default|tokio] [--listen ADDR]
+usage: hello-http [--runtime default|tokio|smol] [--listen ADDR]
 
   --runtime   what runs it (default: default)
   --listen    address and port (default: 127.0.0.1:0, which is any free port)";
@@ -43,6 +43,7 @@ fn main() -> ExitCode {
     match options.runtime.as_str() {
         "default" => runtime_default::entry(|_| {}, program),
         "tokio" => runtime_tokio::entry(|_| {}, program),
+        "smol" => runtime_smol::entry(|_| {}, program),
         other => wrong(&format!("there is no runtime `{other}`")),
     }
 }

@@ -20,6 +20,11 @@ fn serves_on_runtime_tokio() {
     serves_on("tokio");
 }
 
+#[test]
+fn serves_on_runtime_smol() {
+    serves_on("smol");
+}
+
 fn serves_on(runtime: &str) {
     let server = Server::start(runtime);
     keeps_the_connection(server.addr);

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! See it run on two runtimes: `cargo run -p story-mains --bin on_default`, or `--bin on_tokio`.
-//! Its tests, `cargo test -p library-only`, run on three.
+//! Its tests, `cargo test -p library-only`, run on four.
 
 #![forbid(unsafe_code)]
 

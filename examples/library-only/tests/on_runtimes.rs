@@ -1,4 +1,4 @@
-//! The same library on three runtimes, one of them the one of `examples/write-a-runtime`.
+//! The same library on four runtimes, one of them that of `examples/write-a-runtime`.
 
 #![cfg(unix)] // where that one runs
 #![forbid(unsafe_code)]
@@ -7,7 +7,7 @@ use library_only::{Server, ask};
 use runtime_traits::net::TcpStream;
 use runtime_traits::{io, spawn};
 
-#[runtime_traits::test(runtimes(runtime_default, runtime_tokio, pico))]
+#[runtime_traits::test(runtimes(runtime_default, runtime_tokio, runtime_smol, pico))]
 async fn a_client_gets_the_time_and_its_line_back() -> io::Result<()> {
     let server = Server::bind("127.0.0.1:0").await?;
     let addr = server.local_addr()?;
@@ -24,7 +24,7 @@ async fn a_client_gets_the_time_and_its_line_back() -> io::Result<()> {
     Ok(())
 }
 
-#[runtime_traits::test(runtimes(runtime_default, runtime_tokio, pico))]
+#[runtime_traits::test(runtimes(runtime_default, runtime_tokio, runtime_smol, pico))]
 async fn a_line_that_is_too_long_is_refused() -> io::Result<()> {
     let server = Server::bind("127.0.0.1:0").await?;
     let client = TcpStream::connect(server.local_addr()?).await?;
@@ -36,7 +36,7 @@ async fn a_line_that_is_too_long_is_refused() -> io::Result<()> {
     Ok(())
 }
 
-#[runtime_traits::test(runtimes(runtime_default, runtime_tokio, pico))]
+#[runtime_traits::test(runtimes(runtime_default, runtime_tokio, runtime_smol, pico))]
 async fn a_server_that_is_not_there_is_an_error() -> io::Result<()> {
     let server = Server::bind("127.0.0.1:0").await?;
     let addr = server.local_addr()?;
