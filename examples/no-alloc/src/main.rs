@@ -13,8 +13,8 @@
 //!
 //! Built alone, `runtime-traits` is in its *core* profile here: no thread-locals, so
 //! `static_runtime!` says at link time which runtime is current. In a build of the whole workspace
-//! cargo unifies features and there are thread-locals; then `Handle::enter`, which nano calls in its
-//! `block_on`, says it. The program has both, as either is free where the other counts.
+//! cargo unifies features and there are thread-locals; then `Handle::enter` says it, which is a part of
+//! `Handle::block_on`. The program has both, as either is free where the other counts.
 
 #[cfg(target_os = "linux")]
 mod arena;

@@ -26,7 +26,7 @@ use runtime_traits::hooks::{
     BlockOn, Info, Key, Place, Ran, Runnable, Runtime, Spawn, Tag, Timer, Why,
 };
 use runtime_traits::time::Instant;
-use runtime_traits::{Gone, Handle, Refused};
+use runtime_traits::{Gone, Refused};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -134,8 +134,7 @@ impl BlockOn for Nano {
         let bell = self.bell.get_or_init(|| {
             eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC).expect("a descriptor")
         });
-        // With thread-locals this makes nano current; without, `static_runtime!` has done so.
-        Handle::from_static(&NANO).enter(|| self.drive(bell, main));
+        self.drive(bell, main);
         Ok(())
     }
 }

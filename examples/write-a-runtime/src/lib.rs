@@ -40,7 +40,7 @@ mod step4_entry;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::thread::ThreadId;
 
@@ -65,12 +65,10 @@ impl Pico {
     ///
     /// If there are no descriptors left for its bell.
     pub fn new() -> io::Result<Pico> {
-        let bell = Bell::new()?;
-        Ok(Pico(Arc::new_cyclic(|me| Shared {
+        Ok(Pico(Arc::new(Shared {
             tag: Tag::new(),
-            me: me.clone(),
             state: Mutex::default(),
-            bell,
+            bell: Arc::new(Bell::new()?),
             tasks: TaskList::new(),
             polling: Mutex::new(()),
             start: std::time::Instant::now(),
@@ -92,10 +90,8 @@ impl Drop for Pico {
 /// What all handles lead to.
 struct Shared {
     tag: Tag,
-    /// Itself, for a handle to itself.
-    me: Weak<Shared>,
     state: Mutex<State>,
-    bell: Bell,
+    bell: Arc<Bell>,
     /// Step 1: every task that lives, so that the end finds those that are parked.
     tasks: TaskList,
     /// Step 1: held while a task is polled.

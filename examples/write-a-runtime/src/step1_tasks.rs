@@ -14,10 +14,10 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Wake, Waker};
 use std::thread;
 
+use runtime_traits::Refused;
 use runtime_traits::hooks::{BlockOn, Ran, Runnable, Spawn, Task, TaskList, Why};
-use runtime_traits::{Handle, Refused};
 
-use crate::Shared;
+use crate::{Bell, Shared};
 
 impl Spawn for Shared {
     fn schedule(&self, job: Runnable, _why: Why) {
@@ -46,17 +46,16 @@ impl Spawn for Shared {
 
 impl BlockOn for Shared {
     fn block_on(&self, main: Pin<&mut dyn Future<Output = ()>>) -> Result<(), Refused> {
-        let this = self.me.upgrade().ok_or(Refused::SHUT_DOWN)?;
         let _seat = Seat::take(self)?;
-        Handle::from_arc(this.clone()).enter(|| this.drive(main));
+        self.drive(main);
         Ok(())
     }
 }
 
 impl Shared {
     /// The loop: poll main if it was woken, run jobs, sleep.
-    fn drive(self: &Arc<Self>, mut main: Pin<&mut dyn Future<Output = ()>>) {
-        let wake = Arc::new(WakeMain { woken: AtomicBool::new(true), runtime: self.clone() });
+    fn drive(&self, mut main: Pin<&mut dyn Future<Output = ()>>) {
+        let wake = Arc::new(WakeMain { woken: AtomicBool::new(true), bell: self.bell.clone() });
         let waker = Waker::from(wake.clone());
         let mut cx = Context::from_waker(&waker);
         loop {
@@ -98,13 +97,13 @@ impl Shared {
 /// What wakes the future of `block_on`.
 struct WakeMain {
     woken: AtomicBool,
-    runtime: Arc<Shared>,
+    bell: Arc<Bell>,
 }
 
 impl Wake for WakeMain {
     fn wake(self: Arc<Self>) {
         self.woken.store(true, SeqCst);
-        self.runtime.bell.ring();
+        self.bell.ring();
     }
 }
 
