@@ -1,0 +1,143 @@
+//! The workloads. Each is written once, against [`Api`], and measures itself.
+
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::api::Api;
+use crate::subject::Subject;
+
+mod echo;
+mod neutral;
+mod spawn;
+mod wake;
+mod yields;
+
+/// Something that a task does, with a stopwatch in its hand.
+pub(crate) trait Workload: Send + 'static {
+    fn run<A: Api>(self) -> impl Future<Output = Sample> + Send + 'static;
+}
+
+/// One measurement: what is compared, and a second figure that is printed beside it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Sample {
+    pub(crate) main: f64,
+    pub(crate) side: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    SpawnMany,
+    YieldMany,
+    RemoteWake,
+    TcpEcho,
+}
+
+use Kind::*;
+
+impl Kind {
+    pub(crate) const ALL: [Kind; 4] = [SpawnMany, YieldMany, RemoteWake, TcpEcho];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            SpawnMany => "spawn_many",
+            YieldMany => "yield_many",
+            RemoteWake => "remote_wake",
+            TcpEcho => "tcp_echo",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// The names of a sample's figures.
+    pub(crate) fn figures(self) -> [&'static str; 2] {
+        match self {
+            SpawnMany => ["ns/task", "cpu ns/task"],
+            YieldMany => ["ns/yield", "cpu ns/yield"],
+            RemoteWake => ["p50 µs", "cpu µs/trip"],
+            TcpEcho => ["cpu s/1M", "requests/s"],
+        }
+    }
+
+    /// Whether this subject is measured in it.
+    pub(crate) fn has(self, subject: Subject) -> bool {
+        matches!(self, SpawnMany | YieldMany) || !subject.is_current_thread()
+    }
+
+    /// How often the workload is repeated in one measurement.
+    pub(crate) fn size(self, quick: bool) -> usize {
+        let (full, quick_size) = match self {
+            SpawnMany => (60, 15),
+            YieldMany => (40, 10),
+            RemoteWake => (8_000, 2_000),
+            TcpEcho => (4_000, 1_000),
+        };
+        if quick { quick_size } else { full }
+    }
+
+    /// How many operations one repetition has, if it uses no other process or thread.
+    pub(crate) fn operations(self) -> Option<usize> {
+        match self {
+            SpawnMany => Some(spawn::TASKS),
+            YieldMany => Some(yields::TASKS * yields::YIELDS),
+            RemoteWake | TcpEcho => None,
+        }
+    }
+
+    /// Measures, in this process.
+    pub(crate) fn measure(self, subject: Subject, workers: usize, size: usize) -> Sample {
+        match self {
+            SpawnMany => subject.run(workers, spawn::SpawnMany { batches: size }),
+            YieldMany => subject.run(workers, yields::YieldMany { batches: size }),
+            RemoteWake => subject.run(workers, wake::RemoteWake { trips: size }),
+            TcpEcho => subject.run(workers, echo::TcpEcho { requests: size }),
+        }
+    }
+}
+
+/// Wall time, and the processor time of the whole process, user and system.
+pub(crate) struct Stopwatch {
+    wall: Instant,
+    cpu: Duration,
+}
+
+impl Stopwatch {
+    pub(crate) fn start() -> Stopwatch {
+        Stopwatch { wall: Instant::now(), cpu: cpu_time() }
+    }
+
+    pub(crate) fn wall_seconds(&self) -> f64 {
+        self.wall.elapsed().as_secs_f64()
+    }
+
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        (cpu_time() - self.cpu).as_secs_f64()
+    }
+}
+
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::try_from(time).expect("time used is not negative")
+}
+
+impl FromStr for Sample {
+    type Err = String;
+
+    /// Reads what [`Display`](std::fmt::Display) wrote.
+    fn from_str(line: &str) -> Result<Sample, String> {
+        let mut figures = line.split_whitespace().map(str::parse);
+        match (figures.next(), figures.next(), figures.next()) {
+            (Some(Ok(main)), Some(Ok(side)), None) => Ok(Sample { main, side }),
+            _ => Err(format!("`{line}` is not a measurement")),
+        }
+    }
+}
+
+impl std::fmt::Display for Sample {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.main, self.side)
+    }
+}
