@@ -42,7 +42,7 @@ impl Runtime for Seat {
 
     fn info(&self) -> Info {
         let shared = self.shared();
-        Info::new("runtime-default").with_workers(shared.stations.len()).with_state(shared.state())
+        Info::new("default").with_workers(shared.stations.len()).with_state(shared.state())
     }
 
     fn spawner(&self) -> &dyn Spawn {

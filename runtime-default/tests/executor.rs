@@ -212,7 +212,7 @@ fn a_local_task_is_dropped_at_home_when_its_thread_leaves() {
 fn local_tasks_outside_a_worker_say_why_not() {
     let runtime = Builder::new().worker_threads(1).build().unwrap();
     let error = runtime.block_on(async { task::spawn_local(async {}).await }).unwrap_err();
-    assert_eq!(error.unsupported().unwrap().to_string(), "runtime `runtime-default` has no local");
+    assert_eq!(error.unsupported().unwrap().to_string(), "runtime `default` has no local");
 }
 
 #[test]

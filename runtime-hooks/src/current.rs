@@ -6,7 +6,8 @@
 //!
 //! Scopes are closures, so they nest and cannot be left in the wrong order; a panic restores too.
 //!
-//! Without thread-locals (`no_std`) there is one runtime, linked in by [`static_runtime!`], and it is
+//! Without thread-locals (`no_std`) there is one runtime, linked in by
+//! [`static_runtime!`](crate::static_runtime), and it is
 //! current everywhere.
 //!
 //! # Invariants

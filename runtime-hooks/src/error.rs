@@ -13,7 +13,7 @@ use crate::contain::Payload;
 pub enum Capability {
     /// Sleeping and the clock ([`Timer`](crate::hooks::Timer)).
     Timer,
-    /// Waiting for readiness of sources ([`Reactor`](crate::hooks::Spawn)).
+    /// Waiting for readiness of sources (`Reactor`).
     Reactor,
     /// Sockets, by whichever hook provides them.
     Net,
@@ -149,9 +149,11 @@ pub enum RefusedWhy {
     ShutDown,
     /// A limit that the runtime declares is reached; later may work.
     Full,
-    /// This call cannot work where it was made (a nested `block_on`, say); the text of the runtime's
+    /// This call cannot work where it was made (a nested `block_on`, say); the runtime's
     /// documentation says where it can.
     NotHere,
+    /// Somebody else does it already, and one at a time is all this runtime can.
+    Busy,
 }
 
 impl Refused {
@@ -162,9 +164,12 @@ impl Refused {
     /// Refused because of the place of the call.
     pub const NOT_HERE: Refused = Refused { why: RefusedWhy::NotHere };
 
+    /// Refused because somebody else does it already.
+    pub const BUSY: Refused = Refused { why: RefusedWhy::Busy };
+
     /// Whether trying again later can succeed.
     pub const fn is_temporary(&self) -> bool {
-        matches!(self.why, RefusedWhy::Full)
+        matches!(self.why, RefusedWhy::Full | RefusedWhy::Busy)
     }
 }
 
@@ -173,6 +178,10 @@ impl fmt::Display for Refused {
         f.write_str(match self.why {
             RefusedWhy::ShutDown => "the runtime is shutting down",
             RefusedWhy::Full => "the runtime holds as many tasks as it may; try again later",
+            RefusedWhy::Busy => {
+                "another thread does this already, and the runtime can do it once at a time; try \
+                 again when that has ended"
+            }
             RefusedWhy::NotHere => {
                 "this cannot be done here: the thread is already inside a runtime that does not \
                  nest; `.await` it, or use a thread of its own"

@@ -17,7 +17,7 @@
 //!
 //! This is a whole one; it is built together with our tests.
 //!
-//! ```ignore
+//! ```text
 #![doc = include_str!("../examples/humboldt_macros.rs")]
 //! ```
 //!
@@ -28,14 +28,14 @@
 //!
 //! The expansion of
 //!
-//! ```ignore
+//! ```text
 //! #[humboldt::main(worker_threads = 2, require(timer))]
 //! async fn main() -> Result<(), Error> { body }
 //! ```
 //!
 //! is
 //!
-//! ```ignore
+//! ```text
 //! fn main() -> Result<(), Error> {
 //!     async fn main() -> Result<(), Error> { body }
 //!     ::humboldt::entry(|config| { config.worker_threads(2); config.require("timer"); }, main())

@@ -39,7 +39,7 @@ use proc_macro::TokenStream;
 
 /// Starts `runtime-default` and runs this `async fn` on it, as `runtime_default::main`.
 ///
-/// ```ignore
+/// ```text
 /// #[runtime_default::main(worker_threads = 2, require(timer))]
 /// async fn main() -> std::io::Result<()> {
 ///     runtime_traits::time::sleep(Duration::from_millis(10)).await;
@@ -55,7 +55,7 @@ pub fn default_main(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes this `async fn` a test on `runtime-default`, as `runtime_default::test`.
 ///
-/// ```ignore
+/// ```text
 /// #[runtime_default::test]
 /// async fn one_and_one() {
 ///     assert_eq!(runtime_traits::spawn(async { 1 + 1 }).await.unwrap(), 2);
@@ -104,7 +104,7 @@ pub fn smol_test(args: TokenStream, item: TokenStream) -> TokenStream {
 /// Starts the runtime named in the arguments and runs this `async fn` on it, as
 /// `runtime_traits::main`.
 ///
-/// ```ignore
+/// ```text
 /// #[runtime_traits::main(runtime(runtime_default), worker_threads = 2)]
 /// async fn main() {}
 /// ```
@@ -119,7 +119,7 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// Makes this `async fn` a test on each runtime named in the arguments, as
 /// `runtime_traits::test`.
 ///
-/// ```ignore
+/// ```text
 /// #[runtime_traits::test(runtimes(runtime_default, runtime_tokio, crate::toy))]
 /// async fn sums() -> Result<(), Error> {
 ///     Ok(())

@@ -43,12 +43,6 @@ async fn a_panic_may_be_expected() {
     panic!("on purpose");
 }
 
-#[runtime_macros::test(runtime(toy))]
-#[ignore = "would fail if it ran"]
-async fn a_test_may_be_ignored() {
-    panic!("ignored tests do not run");
-}
-
 #[runtime_macros::test(runtimes(toy, other::second_toy), worker_threads = 1)]
 async fn each_runtime_gets_a_test() {
     toy::yield_once().await;
@@ -59,12 +53,6 @@ async fn each_runtime_gets_a_test() {
 #[should_panic(expected = "everywhere")]
 async fn each_of_several_may_be_expected_to_panic() {
     panic!("everywhere");
-}
-
-#[runtime_macros::test(runtimes(toy))]
-#[cfg_attr(all(), ignore)]
-async fn each_of_several_may_be_ignored() {
-    panic!("ignored tests do not run");
 }
 
 /// Documentation stays with the function.

@@ -38,9 +38,13 @@ pub enum Why {
 pub trait Spawn: Send + Sync {
     /// Puts `job` on a run queue. Infallible, because a wake cannot be refused: a runtime with a
     /// bound reserves the place in `spawn`. Dropping `job` cancels its task.
+    ///
+    /// May be called after the end, by a late abort: the job is dropped then, because a job that stays
+    /// in a queue keeps the runtime alive with it.
     fn schedule(&self, job: Runnable, why: Why);
 
-    /// Takes a new task, or gives it back with the reason.
+    /// Takes a new task, or gives it back with the reason. A runtime that can end overrides this, to
+    /// refuse tasks from then on.
     ///
     /// # Errors
     ///

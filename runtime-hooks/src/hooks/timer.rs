@@ -61,6 +61,10 @@ impl Key {
 /// - **TIME-7** (must) The waker of the latest poll is the one that is woken.
 /// - **TIME-8** (must) Entries with equal deadlines each wake.
 /// - **TIME-10** (must) `now` is monotone across threads.
+/// - A runtime with a fixed number of entries that has none left wakes the caller at once and answers
+///   `Pending`: late is allowed, never is not.
+/// - Keys are numbers, so a foreign one can be made up ([`Key::from_raw`]): it may disturb timers,
+///   never memory.
 /// - Nothing here allocates, but for growing the runtime's table of entries.
 ///
 /// Left open on purpose: how late a wake may be, and the thread it comes from.

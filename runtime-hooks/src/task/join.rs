@@ -22,7 +22,6 @@ use crate::{Handle, JoinError, Refused};
 /// [`cancel`](JoinHandle::cancel).
 ///
 /// The handle may be awaited anywhere: on another runtime, on another thread.
-#[must_use = "dropping a JoinHandle detaches its task; `let _ = …` if that is meant"]
 pub struct JoinHandle<T> {
     raw: Raw,
     /// Whether the outcome was taken out.

@@ -84,7 +84,7 @@ impl TaskList {
     ///
     /// Jobs in queues are marked too; the runtime drops or runs them. Local tasks are dropped here
     /// only if this is their home thread, else sent there. Destructors may spawn, wake and abort
-    /// meanwhile.
+    /// meanwhile. Tasks in the middle of a poll are not waited for: join the workers first.
     pub fn close_all(&self) {
         for shard in &self.shards {
             shard.0.with(|head| head.closed = true);
