@@ -175,7 +175,8 @@ fn forbid_missing(tree: &Tree) -> Vec<String> {
     let safe =
         |package: &&Package| !modules.iter().any(|module| module.starts_with(&package.place));
     let roots = tree.packages.iter().filter(safe).flat_map(|package| {
-        tree.sources_of(package).filter(|source| is_root(&source.path[package.place.len()..]))
+        tree.sources_of(package)
+            .filter(|source| !source.for_tests && is_root(&source.path[package.place.len()..]))
     });
     roots.filter(|source| !forbids(source)).map(say_forbid).collect()
 }
