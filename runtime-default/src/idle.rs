@@ -195,6 +195,11 @@ impl Idle {
         true
     }
 
+    /// Whether anybody searches.
+    pub(crate) fn somebody_searches(&self) -> bool {
+        self.searching.load(SeqCst) > 0
+    }
+
     /// Ends a search. `true`: nobody searches now (I2).
     pub(crate) fn end_search(&self) -> bool {
         self.searching.fetch_sub(1, SeqCst) == 1

@@ -281,8 +281,10 @@ impl Worker {
             return; // pushed while we were the last to search: nobody else was called
         }
         let (bed, limit) = self.shared.idle.lie_down(self.index);
-        // Announced; now the last look (I1 of `idle`).
-        if !self.must_wake(root) && !self.shared.has_work() {
+        // Announced; now the last look (I1 of `idle`). Work that others left is a searcher's, if there
+        // is one: he calls somebody if he does not take it all (I2).
+        let work = || !self.shared.idle.somebody_searches() && self.shared.has_work();
+        if !self.must_wake(root) && !work() {
             Counts::bump(&self.station().counts.parks);
             self.lie_in(bed, limit, root);
         }
