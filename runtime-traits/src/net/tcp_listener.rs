@@ -25,7 +25,7 @@ use crate::{Capability, Handle, io};
 ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
 ///     loop {
 ///         let (stream, _from) = listener.accept().await?;
-///         spawn(async move { io::copy(&stream, &stream).await });
+///         drop(spawn(async move { io::copy(&stream, &stream).await }));
 ///     }
 /// }
 /// ```

@@ -8,7 +8,7 @@ use core::task::{Context, Poll, ready};
 use std::vec::Vec;
 
 use super::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use super::link::Link;
+use super::link::{Link, now};
 use super::owned::{ReadOwned, WriteOwned};
 use super::{Shutdown, ToSocketAddrs, connect};
 use crate::hooks::{Dir, ReadCursor};
@@ -268,6 +268,27 @@ impl TcpStream {
     pub async fn writable(&self) -> io::Result<()> {
         let side = self.link.side(Dir::Write);
         side.wait(|who, cx| self.link.poll_ready(Dir::Write, who, cx)).await
+    }
+
+    /// Reads what is there already.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` if there is nothing; as [`read`](TcpStream::read).
+    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut cursor = ReadCursor::new(buf);
+        now(self.link.side(Dir::Read).now(|who, cx| self.link.poll_read(who, cx, &mut cursor)))?;
+        Ok(cursor.filled().len())
+    }
+
+    /// Writes what can be written at once.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` if there is no room; as [`write`](TcpStream::write).
+    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        let bufs = [io::IoSlice::new(buf)];
+        now(self.link.side(Dir::Write).now(|who, cx| self.link.poll_write(who, cx, &bufs)))
     }
 
     /// Reads into the spare capacity of a buffer that goes along; on a runtime that completes

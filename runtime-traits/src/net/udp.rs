@@ -5,7 +5,7 @@
 use core::task::{Context, Poll, ready};
 use std::boxed::Box;
 
-use super::link::no_socket;
+use super::link::{no_socket, now};
 use super::lookup::look_up;
 use super::{SocketAddr, ToSocketAddrs, connect, sys};
 use crate::hooks::{Datagram, Dir, ReadCursor};
@@ -19,7 +19,7 @@ mod options;
 ///
 /// Every method takes `&self`; several tasks may send and receive at the same time.
 ///
-/// A datagram that does not fit into the buffer is cut off. One of no bytes is received as `0`: that
+/// A datagram that does not fit into the buffer is cut off (Windows answers an error, too). One of no bytes is received as `0`: that
 /// is not the end.
 ///
 /// ```
@@ -234,25 +234,11 @@ impl UdpSocket {
     ///
     /// `WouldBlock` if there is none; as [`recv`](UdpSocket::recv).
     pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let mut cursor = ReadCursor::new(buf);
-        let from = match &self.0 {
-            Kind::Ready(source) => sys::recv_from(&sys::socket(source.source()), &mut cursor)?,
-            Kind::Object { socket, sides, .. } => {
-                let waker = sides[Dir::Read.index()].waker();
-                now(socket.poll_recv(&mut Context::from_waker(waker), &mut cursor))?
-            }
-        };
-        Ok((cursor.filled().len(), from))
+        now(self.side(Dir::Read).now(|who, cx| self.poll_in(who, cx, buf, Take::Yes)))
     }
 
     fn try_out(&self, bytes: &[u8], to: Option<SocketAddr>) -> io::Result<usize> {
-        match &self.0 {
-            Kind::Ready(source) => sys::send_to(&sys::socket(source.source()), bytes, to),
-            Kind::Object { socket, sides, .. } => {
-                let waker = sides[Dir::Write.index()].waker();
-                now(socket.poll_send(&mut Context::from_waker(waker), bytes, to))
-            }
-        }
+        now(self.side(Dir::Write).now(|who, cx| self.poll_out(who, cx, bytes, to)))
     }
 
     fn poll_out(
@@ -320,14 +306,6 @@ impl UdpSocket {
 enum Take {
     Yes,
     No,
-}
-
-/// What is not ready would block.
-fn now<R>(polled: Poll<io::Result<R>>) -> io::Result<R> {
-    match polled {
-        Poll::Ready(result) => result,
-        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-    }
 }
 
 /// Binds to one address.
