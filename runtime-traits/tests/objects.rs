@@ -270,6 +270,26 @@ fn several_readers_of_one_object_all_finish() {
     });
 }
 
+/// A hook in the middle of an event: the bytes are there, the waker is not yet woken, and a poll that
+/// is ready makes the hook forget it. Whoever waits is told by the front end.
+#[test]
+fn a_ready_poll_that_makes_the_hook_forget_wakes_the_others() {
+    let toy = Inside::toy();
+    toy.run(async {
+        let ours = TcpStream::connect(HERE).await.unwrap();
+        let theirs = toy.part.waiting.0.lock().unwrap().items.pop_front().unwrap();
+        let (count, waker) = counted();
+        let mut buf = [0];
+        let mut waits = pin!(ours.read(&mut buf));
+        let polled = Future::poll(waits.as_mut(), &mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+        theirs.outgoing.0.lock().unwrap().items.extend(b"ab");
+        assert_eq!(ours.read(&mut [0]).await.unwrap(), 1);
+        assert_eq!(count.0.load(std::sync::atomic::Ordering::SeqCst), 1);
+        assert_eq!(waits.await.unwrap(), 1);
+    });
+}
+
 #[test]
 fn owned_buffers_and_datagrams_work_too() {
     Inside::toy().run(async {
