@@ -45,6 +45,13 @@ impl UdpSocket {
     ///
     /// The runtime is the one that is current at the first poll.
     ///
+    /// ```
+    /// # use runtime_traits::{io, net::{SocketAddr, UdpSocket}};
+    /// async fn anywhere() -> io::Result<UdpSocket> {
+    ///     UdpSocket::bind("0.0.0.0:0").await
+    /// }
+    /// ```
+    ///
     /// # Cancellation
     ///
     /// Safe.
@@ -58,6 +65,15 @@ impl UdpSocket {
     }
 
     /// Fixes the peer: the first of the addresses that can be used.
+    ///
+    /// ```
+    /// # use runtime_traits::{io, net::{SocketAddr, UdpSocket}};
+    /// async fn talk_to(peer: SocketAddr) -> io::Result<UdpSocket> {
+    ///     let socket = UdpSocket::bind("0.0.0.0:0").await?;
+    ///     socket.connect(peer).await?;
+    ///     Ok(socket)
+    /// }
+    /// ```
     ///
     /// # Cancellation
     ///
@@ -83,6 +99,13 @@ impl UdpSocket {
 
     /// Sends one datagram to the peer that [`connect`](UdpSocket::connect) fixed.
     ///
+    /// ```
+    /// # use runtime_traits::{io, net::{SocketAddr, UdpSocket}};
+    /// async fn ping(socket: &UdpSocket) -> io::Result<()> {
+    ///     socket.send(b"ping").await.map(drop)
+    /// }
+    /// ```
+    ///
     /// # Cancellation
     ///
     /// Safe: a dropped send has sent nothing.
@@ -96,6 +119,13 @@ impl UdpSocket {
     }
 
     /// Sends one datagram to the first of the addresses.
+    ///
+    /// ```
+    /// # use runtime_traits::{io, net::{SocketAddr, UdpSocket}};
+    /// async fn ping(socket: &UdpSocket, to: SocketAddr) -> io::Result<()> {
+    ///     socket.send_to(b"ping", to).await.map(drop)
+    /// }
+    /// ```
     ///
     /// # Cancellation
     ///
@@ -112,6 +142,15 @@ impl UdpSocket {
 
     /// Receives one datagram.
     ///
+    /// ```
+    /// # use runtime_traits::{io, net::{SocketAddr, UdpSocket}};
+    /// async fn pong(socket: &UdpSocket) -> io::Result<bool> {
+    ///     let mut buf = [0; 1500];
+    ///     let n = socket.recv(&mut buf).await?;
+    ///     Ok(&buf[..n] == b"pong")
+    /// }
+    /// ```
+    ///
     /// # Cancellation
     ///
     /// Safe: no datagram is lost.
@@ -126,6 +165,14 @@ impl UdpSocket {
 
     /// Receives one datagram, and tells where it came from.
     ///
+    /// ```
+    /// # use runtime_traits::{io, net::{SocketAddr, UdpSocket}};
+    /// async fn who(socket: &UdpSocket) -> io::Result<SocketAddr> {
+    ///     let (_, from) = socket.recv_from(&mut [0; 1500]).await?;
+    ///     Ok(from)
+    /// }
+    /// ```
+    ///
     /// # Cancellation
     ///
     /// Safe: no datagram is lost.
@@ -139,6 +186,15 @@ impl UdpSocket {
 
     /// Receives one datagram and leaves it there: the next receive finds it again.
     ///
+    /// ```
+    /// # use runtime_traits::{io, net::{SocketAddr, UdpSocket}};
+    /// async fn kind(socket: &UdpSocket) -> io::Result<u8> {
+    ///     let mut first = [0];
+    ///     socket.peek(&mut first).await?;
+    ///     Ok(first[0])
+    /// }
+    /// ```
+    ///
     /// # Cancellation
     ///
     /// Safe.
@@ -151,6 +207,14 @@ impl UdpSocket {
     }
 
     /// As [`peek`](UdpSocket::peek), and tells where it came from.
+    ///
+    /// ```
+    /// # use runtime_traits::{io, net::{SocketAddr, UdpSocket}};
+    /// async fn who(socket: &UdpSocket) -> io::Result<SocketAddr> {
+    ///     let (_, from) = socket.peek_from(&mut [0]).await?;
+    ///     Ok(from)
+    /// }
+    /// ```
     ///
     /// # Cancellation
     ///
