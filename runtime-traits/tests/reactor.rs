@@ -1,196 +1,27 @@
-//! Sockets and `Async` over readiness: a reactor of one thread that calls `poll(2)`.
+//! Sockets and `Async` over readiness, on a reactor of one thread.
 #![cfg(all(feature = "net", unix))]
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use runtime_traits::hooks::{Dir, Reactor, Source, Token};
+use runtime_traits::hooks::Dir;
 use runtime_traits::io::{self, Async, AsyncRead, AsyncWrite, Waiter};
 use runtime_traits::net::{OwnedReadHalf, TcpListener, TcpStream, UdpSocket, lookup_host};
-use runtime_traits::{Gone, spawn};
-use rustix::event::{PollFd, PollFlags, poll};
+use runtime_traits::spawn;
 
+#[path = "support/poll_reactor.rs"]
+mod poll_reactor;
 #[path = "support/toy.rs"]
 mod toy;
+use poll_reactor::PollReactor;
 use toy::{Part, Toy, counted, give_way};
-
-// ---- the reactor ---------------------------------------------------------------------------
-
-/// A reactor whose thread ends with it.
-struct PollReactor {
-    shared: Arc<Shared>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-struct Shared {
-    table: Mutex<Table>,
-    /// A byte here ends the thread's sleep.
-    bell: UnixStream,
-}
-
-#[derive(Default)]
-struct Table {
-    next: u64,
-    sources: HashMap<u64, Entry>,
-    ended: bool,
-}
-
-struct Entry {
-    source: Source,
-    wakers: [Option<Waker>; 2],
-}
-
-impl PollReactor {
-    fn new() -> PollReactor {
-        let (bell, heard) = UnixStream::pair().unwrap();
-        bell.set_nonblocking(true).unwrap();
-        heard.set_nonblocking(true).unwrap();
-        let shared = Arc::new(Shared { table: Mutex::default(), bell });
-        let thread = std::thread::spawn({
-            let shared = shared.clone();
-            move || while shared.turn(&heard) {}
-        });
-        PollReactor { shared, thread: Some(thread) }
-    }
-
-    fn end(&self) {
-        let wakers: Vec<_> = {
-            let mut table = self.shared.table.lock().unwrap();
-            table.ended = true;
-            table
-                .sources
-                .values_mut()
-                .flat_map(|entry| &mut entry.wakers)
-                .filter_map(Option::take)
-                .collect()
-        };
-        wakers.into_iter().for_each(Waker::wake);
-        self.shared.ring();
-    }
-
-    fn registered(&self) -> usize {
-        self.shared.table.lock().unwrap().sources.len()
-    }
-}
-
-impl Drop for PollReactor {
-    fn drop(&mut self) {
-        self.end();
-        // The last handle may be dropped anywhere: also by the thread itself, in a waker.
-        let thread = self.thread.take().unwrap();
-        if thread.thread().id() != std::thread::current().id() {
-            thread.join().unwrap();
-        }
-    }
-}
-
-impl Shared {
-    fn ring(&self) {
-        // A full bell rings already.
-        let _ = (&self.bell).write(&[1]);
-    }
-
-    /// Waits for events and wakes; `false` at the end.
-    fn turn(&self, heard: &UnixStream) -> bool {
-        let asked: Vec<(u64, Dir, Source)> = {
-            let table = self.table.lock().unwrap();
-            if table.ended {
-                return false;
-            }
-            let each = |(token, entry): (&u64, &Entry)| {
-                [Dir::Read, Dir::Write]
-                    .into_iter()
-                    .filter(|dir| entry.wakers[dir.index()].is_some())
-                    .map(|dir| (*token, dir, entry.source.clone()))
-                    .collect::<Vec<_>>()
-            };
-            table.sources.iter().flat_map(each).collect()
-        };
-        let mut fds = vec![PollFd::new(heard, PollFlags::IN)];
-        fds.extend(asked.iter().map(|(_, dir, source)| {
-            PollFd::new(source, if *dir == Dir::Read { PollFlags::IN } else { PollFlags::OUT })
-        }));
-        if poll(&mut fds, None).is_err() {
-            return true;
-        }
-        let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
-        drop(fds);
-        while (&*heard).read(&mut [0; 64]).is_ok_and(|n| n > 0) {}
-        let wakers: Vec<_> = {
-            let mut table = self.table.lock().unwrap();
-            let fired = asked.iter().zip(&ready[1..]).filter(|(_, ready)| **ready);
-            fired
-                .filter_map(|((token, dir, _), _)| {
-                    table.sources.get_mut(token)?.wakers[dir.index()].take()
-                })
-                .collect()
-        };
-        wakers.into_iter().for_each(Waker::wake);
-        true
-    }
-}
-
-impl Reactor for PollReactor {
-    fn register(&self, source: Source) -> io::Result<Token> {
-        let mut table = self.shared.table.lock().unwrap();
-        table.next += 1;
-        let token = table.next;
-        table.sources.insert(token, Entry { source, wakers: [None, None] });
-        Ok(Token(token))
-    }
-
-    fn poll_io(
-        &self,
-        token: Token,
-        dir: Dir,
-        cx: &mut Context<'_>,
-        op: &mut dyn FnMut() -> io::Result<()>,
-    ) -> Poll<io::Result<()>> {
-        loop {
-            if self.shared.table.lock().unwrap().ended {
-                return Poll::Ready(Err(Gone.into()));
-            }
-            match op() {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                done => return Poll::Ready(done),
-            }
-        }
-        let mut table = self.shared.table.lock().unwrap();
-        if table.ended {
-            return Poll::Ready(Err(Gone.into()));
-        }
-        let entry = table.sources.get_mut(&token.0).expect("registered");
-        entry.wakers[dir.index()].get_or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
-        drop(table);
-        // `poll(2)` is level-triggered: what came meanwhile is seen by the next turn.
-        self.shared.ring();
-        Poll::Pending
-    }
-
-    fn deregister(&self, token: Token) {
-        let gone = self.shared.table.lock().unwrap().sources.remove(&token.0);
-        self.shared.ring();
-        drop(gone);
-    }
-}
-
-impl Part for PollReactor {
-    fn name(&self) -> &'static str {
-        "poll"
-    }
-    fn reactor(&self) -> Option<&dyn Reactor> {
-        Some(self)
-    }
-}
 
 fn toy() -> Arc<Toy<PollReactor>> {
     Toy::new(PollReactor::new())
@@ -745,5 +576,72 @@ fn generic_halves_reunite_with_their_own_only() {
         assert_eq!(read_trait(&mut reader, &mut [0]).await.unwrap(), 1);
         reader.reunite(writer).unwrap();
         other_reader.reunite(other_writer).unwrap();
+    });
+}
+
+/// FAIR-4: a loop over data that is always there gives way when the runtime's budget asks for it.
+#[test]
+fn a_loop_over_ready_reads_gives_way_if_the_budget_says_so() {
+    let toy = Toy::with_budget(PollReactor::new(), 16);
+    toy.run(async {
+        let (ours, mut theirs) = pair().await;
+        theirs.write_all(&[0; 4096]).unwrap();
+        ours.readable().await.unwrap();
+        let mut bytes = pin!(async {
+            for _ in 0..1000 {
+                ours.read_exact(&mut [0]).await.unwrap();
+            }
+        });
+        let (count, waker) = counted();
+        let mut polls = 1;
+        while poll_once(bytes.as_mut(), &waker).is_pending() {
+            assert_eq!(count.0.load(Ordering::SeqCst), polls, "it was woken to go on");
+            polls += 1;
+        }
+        assert!(polls > 30, "gave way {polls} times");
+    });
+}
+
+#[test]
+fn try_read_and_try_write_do_not_wait() {
+    toy().run(async {
+        let (ours, mut theirs) = pair().await;
+        let error = ours.try_read(&mut [0]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        theirs.write_all(b"x").unwrap();
+        ours.readable().await.unwrap();
+        assert_eq!(ours.try_read(&mut [0]).unwrap(), 1);
+        assert_eq!(ours.try_write(b"y").unwrap(), 1);
+        theirs.read_exact(&mut [0]).unwrap();
+    });
+}
+
+#[test]
+fn copy_makes_good_for_stingy_writers_and_stops_at_bad_ones() {
+    /// Takes one byte at a time, or reports too many, or none.
+    struct Odd(Vec<u8>, usize);
+    impl AsyncWrite for Odd {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buf: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.0.push(buf[0]);
+            Poll::Ready(Ok(self.1))
+        }
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+    toy().run(async {
+        let (mut one, mut none, mut many) = (Odd(vec![], 1), Odd(vec![], 0), Odd(vec![], 9999));
+        assert_eq!(io::copy(&b"bytes"[..], &mut one).await.unwrap(), 5);
+        assert_eq!(one.0, b"bytes");
+        let error = io::copy(&b"bytes"[..], &mut none).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WriteZero);
+        assert!(io::copy(&b"bytes"[..], &mut many).await.is_err());
     });
 }

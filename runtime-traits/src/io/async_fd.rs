@@ -113,6 +113,14 @@ impl<T> Async<T> {
     ///
     /// Another task may take what there is first; the read that follows can find nothing.
     ///
+    /// ```
+    /// # use runtime_traits::io::{self, Async, Read, Write};
+    /// # use std::net::{TcpStream, UdpSocket};
+    /// async fn wait(socket: &Async<UdpSocket>) -> io::Result<()> {
+    ///     socket.readable().await
+    /// }
+    /// ```
+    ///
     /// # Cancellation
     ///
     /// Safe. Dropping the future releases its waker and takes nothing from other waiters.
@@ -125,6 +133,14 @@ impl<T> Async<T> {
     }
 
     /// Waits until it is writable: there is room, or an error or hang-up to be told.
+    ///
+    /// ```
+    /// # use runtime_traits::io::{self, Async, Read, Write};
+    /// # use std::net::{TcpStream, UdpSocket};
+    /// async fn wait(socket: &Async<UdpSocket>) -> io::Result<()> {
+    ///     socket.writable().await
+    /// }
+    /// ```
     ///
     /// # Cancellation
     ///
@@ -158,6 +174,14 @@ impl<T> Async<T> {
 
     /// Calls `op` until it answers something else than `WouldBlock`, waiting for readability.
     ///
+    /// ```
+    /// # use runtime_traits::io::{self, Async, Read, Write};
+    /// # use std::net::{TcpStream, UdpSocket};
+    /// async fn receive(socket: &Async<UdpSocket>, buf: &mut [u8]) -> io::Result<usize> {
+    ///     socket.read_with(|socket| socket.recv(buf)).await
+    /// }
+    /// ```
+    ///
     /// # Cancellation
     ///
     /// Safe: nothing has happened while `op` answers `WouldBlock`.
@@ -170,6 +194,14 @@ impl<T> Async<T> {
     }
 
     /// As [`read_with`](Async::read_with), with `&mut T`.
+    ///
+    /// ```
+    /// # use runtime_traits::io::{self, Async, Read, Write};
+    /// # use std::net::{TcpStream, UdpSocket};
+    /// async fn read(stream: &mut Async<TcpStream>, buf: &mut [u8]) -> io::Result<usize> {
+    ///     stream.read_with_mut(|stream| stream.read(buf)).await
+    /// }
+    /// ```
     ///
     /// # Cancellation
     ///
@@ -187,6 +219,14 @@ impl<T> Async<T> {
 
     /// Calls `op` until it answers something else than `WouldBlock`, waiting for writability.
     ///
+    /// ```
+    /// # use runtime_traits::io::{self, Async, Read, Write};
+    /// # use std::net::{TcpStream, UdpSocket};
+    /// async fn send(socket: &Async<UdpSocket>, bytes: &[u8]) -> io::Result<usize> {
+    ///     socket.write_with(|socket| socket.send(bytes)).await
+    /// }
+    /// ```
+    ///
     /// # Cancellation
     ///
     /// Safe: nothing has happened while `op` answers `WouldBlock`.
@@ -199,6 +239,14 @@ impl<T> Async<T> {
     }
 
     /// As [`write_with`](Async::write_with), with `&mut T`.
+    ///
+    /// ```
+    /// # use runtime_traits::io::{self, Async, Read, Write};
+    /// # use std::net::{TcpStream, UdpSocket};
+    /// async fn write(stream: &mut Async<TcpStream>, bytes: &[u8]) -> io::Result<usize> {
+    ///     stream.write_with_mut(|stream| stream.write(bytes)).await
+    /// }
+    /// ```
     ///
     /// # Cancellation
     ///

@@ -38,21 +38,11 @@ use core::task::{Context, Poll, Waker};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
-use std::vec::Vec;
 
-/// How many wakers without identity are kept until they are asked to come again.
-const POLLERS_MIN: usize = 32;
-/// What that grows to, if they do come again.
-const POLLERS_MAX: usize = 4096;
-/// How many wakers are taken in one go.
-const BATCH: usize = 8;
+mod list;
 
-/// A future's place among the waiters. Its owner gives it back with [`Side::release`].
-#[derive(Debug, Default)]
-pub(crate) struct Key(
-    /// Zero: none. Otherwise one more than the slot's number.
-    usize,
-);
+pub(crate) use list::Key;
+use list::{BATCH, Put, Waiters};
 
 /// Who waits.
 pub(crate) enum Who<'k> {
@@ -132,10 +122,21 @@ impl Side {
 
     /// Gives up a place; its waker is dropped.
     pub(crate) fn release(&self, key: &mut Key) {
-        if let Some(index) = mem::take(key).0.checked_sub(1) {
+        if let Some(index) = key.take() {
             let waker = self.fan.lock().vacate(index);
             drop(waker);
         }
+    }
+
+    /// One poll, with nobody to wait: `Pending` leaves nothing behind.
+    pub(crate) fn now<R>(
+        &self,
+        poll: impl FnOnce(Who<'_>, &mut Context<'_>) -> Poll<R>,
+    ) -> Poll<R> {
+        let mut key = Key::default();
+        let polled = poll(Who::Keyed(&mut key), &mut Context::from_waker(Waker::noop()));
+        self.release(&mut key);
+        polled
     }
 
     /// A future that owns a place while `poll` waits.
@@ -257,167 +258,5 @@ impl Wake for Fan {
     }
 }
 
-/// A place for a keyed waiter.
-#[derive(Debug)]
-enum Slot {
-    /// Nobody's; the next free one.
-    Free(Option<usize>),
-    /// A future's; its waker while it waits.
-    Held(Option<Waker>),
-}
-
-/// What became of a waker.
-#[must_use]
-enum Put {
-    /// It is there.
-    Stored,
-    /// It has to be cloned first, outside the lock.
-    NeedsClone,
-    /// Too many without identity.
-    Crowded,
-}
-
-/// Where one round of waking stands.
-struct Sweep {
-    owner: bool,
-    /// The next slot, and the end as it was at the event.
-    slots: core::ops::Range<usize>,
-    /// How many without identity are still to be taken, the oldest first.
-    pollers: usize,
-}
-
-/// Everybody who waits for one direction.
-#[derive(Debug)]
-struct Waiters {
-    owner: Option<Waker>,
-    /// Slot 0, in place: most sources have one waiter.
-    first: Slot,
-    /// The slots from 1.
-    rest: Vec<Slot>,
-    /// The first free slot.
-    free: Option<usize>,
-    pollers: Vec<Waker>,
-    pollers_max: usize,
-}
-
-impl Default for Waiters {
-    fn default() -> Self {
-        Waiters {
-            owner: None,
-            first: Slot::Free(None),
-            rest: Vec::new(),
-            free: Some(0),
-            pollers: Vec::new(),
-            pollers_max: POLLERS_MIN,
-        }
-    }
-}
-
-impl Waiters {
-    fn slot(&mut self, index: usize) -> Option<&mut Slot> {
-        match index.checked_sub(1) {
-            None => Some(&mut self.first),
-            Some(index) => self.rest.get_mut(index),
-        }
-    }
-
-    /// Puts `waker` in the place of `who`. What it replaces is left in `spare`.
-    fn put(&mut self, who: &mut Who<'_>, waker: &Waker, spare: &mut Option<Waker>) -> Put {
-        match who {
-            Who::Owner => fill(&mut self.owner, waker, spare),
-            Who::Keyed(key) => {
-                if key.0 == 0 {
-                    key.0 = self.claim() + 1;
-                }
-                match self.slot(key.0 - 1) {
-                    Some(Slot::Held(held)) => fill(held, waker, spare),
-                    _ => unreachable!("a key names a held slot until it is released"),
-                }
-            }
-            Who::Anyone if self.pollers.iter().any(|known| known.will_wake(waker)) => Put::Stored,
-            Who::Anyone => self.push(spare),
-        }
-    }
-
-    /// Adds a waker without identity.
-    fn push(&mut self, spare: &mut Option<Waker>) -> Put {
-        if self.pollers.len() >= self.pollers_max {
-            self.pollers_max = (self.pollers_max * 2).min(POLLERS_MAX);
-            return Put::Crowded;
-        }
-        match spare.take() {
-            Some(waker) => self.pollers.push(waker),
-            None => return Put::NeedsClone,
-        }
-        Put::Stored
-    }
-
-    /// A free slot, now held.
-    fn claim(&mut self) -> usize {
-        let Some(index) = self.free else {
-            self.rest.push(Slot::Held(None));
-            return self.rest.len();
-        };
-        let slot = self.slot(index).expect("a free slot exists");
-        let Slot::Free(next) = mem::replace(slot, Slot::Held(None)) else {
-            unreachable!("the free list holds free slots")
-        };
-        self.free = next;
-        index
-    }
-
-    /// Frees a slot and hands out its waker, to be dropped outside the lock.
-    fn vacate(&mut self, index: usize) -> Option<Waker> {
-        let free = self.free;
-        let slot = self.slot(index)?;
-        let Slot::Held(waker) = mem::replace(slot, Slot::Free(free)) else {
-            unreachable!("a key is released once")
-        };
-        self.free = Some(index);
-        waker
-    }
-
-    /// Everybody who is there now.
-    fn sweep(&self) -> Sweep {
-        Sweep { owner: true, slots: 0..self.rest.len() + 1, pollers: self.pollers.len() }
-    }
-
-    /// Moves wakers of `sweep` to `batch`; `true` if there may be more.
-    fn take(&mut self, sweep: &mut Sweep, batch: &mut [Option<Waker>; BATCH]) -> bool {
-        let mut room = batch.iter_mut();
-        if mem::take(&mut sweep.owner) && self.owner.is_some() {
-            *room.next().expect("the batch is empty") = self.owner.take();
-        }
-        while room.len() > 0 {
-            let Some(index) = sweep.slots.next() else { break };
-            if let Some(Slot::Held(held @ Some(_))) = self.slot(index) {
-                *room.next().expect("there was room") = held.take();
-            }
-        }
-        let count = sweep.pollers.min(room.len()).min(self.pollers.len());
-        for (to, waker) in room.by_ref().zip(self.pollers.drain(..count)) {
-            *to = Some(waker);
-        }
-        sweep.pollers -= count;
-        if self.pollers.is_empty() {
-            sweep.pollers = 0;
-        }
-        !sweep.slots.is_empty() || sweep.pollers > 0
-    }
-}
-
-/// Makes `place` hold `waker`; a clone comes from `spare`, the old one goes there.
-fn fill(place: &mut Option<Waker>, waker: &Waker, spare: &mut Option<Waker>) -> Put {
-    if place.as_ref().is_some_and(|held| held.will_wake(waker)) {
-        return Put::Stored;
-    }
-    match spare.take() {
-        Some(new) => *spare = place.replace(new),
-        None => return Put::NeedsClone,
-    }
-    Put::Stored
-}
-
 #[cfg(test)]
-#[path = "waiters_tests.rs"]
 mod tests;

@@ -355,3 +355,11 @@ pub(super) fn no_socket() -> io::Error {
         "this stream has no socket beneath: the runtime made it by other means",
     )
 }
+
+/// What is not ready would block.
+pub(super) fn now<R>(polled: Poll<io::Result<R>>) -> io::Result<R> {
+    match polled {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+    }
+}

@@ -25,7 +25,7 @@ use crate::{Capability, Handle, io};
 ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
 ///     loop {
 ///         let (stream, _from) = listener.accept().await?;
-///         spawn(async move { io::copy(&stream, &stream).await });
+///         drop(spawn(async move { io::copy(&stream, &stream).await }));
 ///     }
 /// }
 /// ```
@@ -51,6 +51,13 @@ impl TcpListener {
     ///
     /// The runtime is the one that is current at the first poll.
     ///
+    /// ```
+    /// # use runtime_traits::{io, net::TcpListener};
+    /// async fn anywhere() -> io::Result<TcpListener> {
+    ///     TcpListener::bind("[::1]:0").await
+    /// }
+    /// ```
+    ///
     /// # Cancellation
     ///
     /// Safe.
@@ -67,6 +74,15 @@ impl TcpListener {
     ///
     /// An error concerns one connection, or a limit (too many open files): the listener goes on. A
     /// loop that meets a limit should wait a little before it tries again.
+    ///
+    /// ```
+    /// # use runtime_traits::{io, net::{TcpListener, TcpStream}};
+    /// async fn next(listener: &TcpListener) -> io::Result<TcpStream> {
+    ///     let (stream, from) = listener.accept().await?;
+    ///     println!("from {from}");
+    ///     Ok(stream)
+    /// }
+    /// ```
     ///
     /// # Cancellation
     ///

@@ -5,7 +5,7 @@
 use core::task::{Context, Poll, ready};
 use std::boxed::Box;
 
-use super::link::no_socket;
+use super::link::{no_socket, now};
 use super::lookup::look_up;
 use super::{SocketAddr, ToSocketAddrs, connect, sys};
 use crate::hooks::{Datagram, Dir, ReadCursor};
@@ -19,7 +19,7 @@ mod options;
 ///
 /// Every method takes `&self`; several tasks may send and receive at the same time.
 ///
-/// A datagram that does not fit into the buffer is cut off. One of no bytes is received as `0`: that
+/// A datagram that does not fit into the buffer is cut off (Windows answers an error, too). One of no bytes is received as `0`: that
 /// is not the end.
 ///
 /// ```
@@ -45,6 +45,13 @@ impl UdpSocket {
     ///
     /// The runtime is the one that is current at the first poll.
     ///
+    /// ```
+    /// # use runtime_traits::{io, net::{SocketAddr, UdpSocket}};
+    /// async fn anywhere() -> io::Result<UdpSocket> {
+    ///     UdpSocket::bind("0.0.0.0:0").await
+    /// }
+    /// ```
+    ///
     /// # Cancellation
     ///
     /// Safe.
@@ -58,6 +65,15 @@ impl UdpSocket {
     }
 
     /// Fixes the peer: the first of the addresses that can be used.
+    ///
+    /// ```
+    /// # use runtime_traits::{io, net::{SocketAddr, UdpSocket}};
+    /// async fn talk_to(peer: SocketAddr) -> io::Result<UdpSocket> {
+    ///     let socket = UdpSocket::bind("0.0.0.0:0").await?;
+    ///     socket.connect(peer).await?;
+    ///     Ok(socket)
+    /// }
+    /// ```
     ///
     /// # Cancellation
     ///
@@ -83,6 +99,13 @@ impl UdpSocket {
 
     /// Sends one datagram to the peer that [`connect`](UdpSocket::connect) fixed.
     ///
+    /// ```
+    /// # use runtime_traits::{io, net::{SocketAddr, UdpSocket}};
+    /// async fn ping(socket: &UdpSocket) -> io::Result<()> {
+    ///     socket.send(b"ping").await.map(drop)
+    /// }
+    /// ```
+    ///
     /// # Cancellation
     ///
     /// Safe: a dropped send has sent nothing.
@@ -96,6 +119,13 @@ impl UdpSocket {
     }
 
     /// Sends one datagram to the first of the addresses.
+    ///
+    /// ```
+    /// # use runtime_traits::{io, net::{SocketAddr, UdpSocket}};
+    /// async fn ping(socket: &UdpSocket, to: SocketAddr) -> io::Result<()> {
+    ///     socket.send_to(b"ping", to).await.map(drop)
+    /// }
+    /// ```
     ///
     /// # Cancellation
     ///
@@ -112,6 +142,15 @@ impl UdpSocket {
 
     /// Receives one datagram.
     ///
+    /// ```
+    /// # use runtime_traits::{io, net::{SocketAddr, UdpSocket}};
+    /// async fn pong(socket: &UdpSocket) -> io::Result<bool> {
+    ///     let mut buf = [0; 1500];
+    ///     let n = socket.recv(&mut buf).await?;
+    ///     Ok(&buf[..n] == b"pong")
+    /// }
+    /// ```
+    ///
     /// # Cancellation
     ///
     /// Safe: no datagram is lost.
@@ -126,6 +165,14 @@ impl UdpSocket {
 
     /// Receives one datagram, and tells where it came from.
     ///
+    /// ```
+    /// # use runtime_traits::{io, net::{SocketAddr, UdpSocket}};
+    /// async fn who(socket: &UdpSocket) -> io::Result<SocketAddr> {
+    ///     let (_, from) = socket.recv_from(&mut [0; 1500]).await?;
+    ///     Ok(from)
+    /// }
+    /// ```
+    ///
     /// # Cancellation
     ///
     /// Safe: no datagram is lost.
@@ -139,6 +186,15 @@ impl UdpSocket {
 
     /// Receives one datagram and leaves it there: the next receive finds it again.
     ///
+    /// ```
+    /// # use runtime_traits::{io, net::{SocketAddr, UdpSocket}};
+    /// async fn kind(socket: &UdpSocket) -> io::Result<u8> {
+    ///     let mut first = [0];
+    ///     socket.peek(&mut first).await?;
+    ///     Ok(first[0])
+    /// }
+    /// ```
+    ///
     /// # Cancellation
     ///
     /// Safe.
@@ -151,6 +207,14 @@ impl UdpSocket {
     }
 
     /// As [`peek`](UdpSocket::peek), and tells where it came from.
+    ///
+    /// ```
+    /// # use runtime_traits::{io, net::{SocketAddr, UdpSocket}};
+    /// async fn who(socket: &UdpSocket) -> io::Result<SocketAddr> {
+    ///     let (_, from) = socket.peek_from(&mut [0]).await?;
+    ///     Ok(from)
+    /// }
+    /// ```
     ///
     /// # Cancellation
     ///
@@ -234,25 +298,11 @@ impl UdpSocket {
     ///
     /// `WouldBlock` if there is none; as [`recv`](UdpSocket::recv).
     pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let mut cursor = ReadCursor::new(buf);
-        let from = match &self.0 {
-            Kind::Ready(source) => sys::recv_from(&sys::socket(source.source()), &mut cursor)?,
-            Kind::Object { socket, sides, .. } => {
-                let waker = sides[Dir::Read.index()].waker();
-                now(socket.poll_recv(&mut Context::from_waker(waker), &mut cursor))?
-            }
-        };
-        Ok((cursor.filled().len(), from))
+        now(self.side(Dir::Read).now(|who, cx| self.poll_in(who, cx, buf, Take::Yes)))
     }
 
     fn try_out(&self, bytes: &[u8], to: Option<SocketAddr>) -> io::Result<usize> {
-        match &self.0 {
-            Kind::Ready(source) => sys::send_to(&sys::socket(source.source()), bytes, to),
-            Kind::Object { socket, sides, .. } => {
-                let waker = sides[Dir::Write.index()].waker();
-                now(socket.poll_send(&mut Context::from_waker(waker), bytes, to))
-            }
-        }
+        now(self.side(Dir::Write).now(|who, cx| self.poll_out(who, cx, bytes, to)))
     }
 
     fn poll_out(
@@ -320,14 +370,6 @@ impl UdpSocket {
 enum Take {
     Yes,
     No,
-}
-
-/// What is not ready would block.
-fn now<R>(polled: Poll<io::Result<R>>) -> io::Result<R> {
-    match polled {
-        Poll::Ready(result) => result,
-        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-    }
 }
 
 /// Binds to one address.

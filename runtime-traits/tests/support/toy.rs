@@ -8,12 +8,13 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 use runtime_traits::hooks::{
-    BlockOn, Blocking, Completion, Info, Kind, Net, Ran, Reactor, Runnable, Runtime, Spawn, Tag,
-    Task, Why,
+    BlockOn, Blocking, Budget, Completion, Info, Kind, Net, Ran, Reactor, Runnable, Runtime, Spawn,
+    Tag, Task, Why,
 };
 use runtime_traits::{Handle, Refused};
 
@@ -35,6 +36,8 @@ pub struct Toy<T> {
     tag: Tag,
     me: Weak<Toy<T>>,
     queue: Arc<Queue>,
+    /// Steps until a task has to give way, and how many are left.
+    budget: Option<(usize, AtomicUsize)>,
     pub part: T,
 }
 
@@ -53,7 +56,22 @@ struct State {
 
 impl<T: Part> Toy<T> {
     pub fn new(part: T) -> Arc<Toy<T>> {
-        Arc::new_cyclic(|me| Toy { tag: Tag::new(), me: me.clone(), queue: Arc::default(), part })
+        Toy::make(part, None)
+    }
+
+    /// A toy whose tasks give way after that many steps.
+    pub fn with_budget(part: T, steps: usize) -> Arc<Toy<T>> {
+        Toy::make(part, Some((steps, AtomicUsize::new(steps))))
+    }
+
+    fn make(part: T, budget: Option<(usize, AtomicUsize)>) -> Arc<Toy<T>> {
+        Arc::new_cyclic(|me| Toy {
+            tag: Tag::new(),
+            me: me.clone(),
+            queue: Arc::default(),
+            budget,
+            part,
+        })
     }
 
     pub fn handle(&self) -> Handle {
@@ -88,6 +106,9 @@ impl<T: Part> Runtime for Toy<T> {
     fn blocking(&self) -> Option<&dyn Blocking> {
         Some(self)
     }
+    fn budget(&self) -> Option<&dyn Budget> {
+        self.budget.as_ref().map(|_| self as &dyn Budget)
+    }
     fn reactor(&self) -> Option<&dyn Reactor> {
         self.part.reactor()
     }
@@ -103,6 +124,18 @@ impl<T: Part> Spawn for Toy<T> {
     fn schedule(&self, job: Runnable, _: Why) {
         self.queue.state.lock().unwrap().jobs.push_back(job);
         self.queue.changed.notify_one();
+    }
+}
+
+impl<T: Part> Budget for Toy<T> {
+    fn poll_proceed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let (steps, left) = self.budget.as_ref().expect("it has one");
+        if left.fetch_sub(1, Ordering::SeqCst) > 0 {
+            return Poll::Ready(());
+        }
+        left.store(*steps, Ordering::SeqCst);
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
@@ -161,11 +194,11 @@ impl Wake for Queue {
 
 /// A waker that counts: how often it was woken, and (by the `Arc`'s count) who holds it.
 #[derive(Default)]
-pub struct Count(pub std::sync::atomic::AtomicUsize);
+pub struct Count(pub AtomicUsize);
 
 impl Wake for Count {
     fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
 

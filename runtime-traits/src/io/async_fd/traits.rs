@@ -11,21 +11,19 @@ use crate::io::source::Registered;
 use crate::io::waiters::Who;
 use crate::io::{AsyncRead, AsyncWrite};
 
-/// Reads by `op` into a buffer that has room; an empty one is full at once.
-fn poll_read<R>(
+/// Moves bytes by `op`; with an empty buffer that is done at once.
+fn poll_move(
     source: &Registered,
+    dir: Dir,
     who: Who<'_>,
     cx: &mut Context<'_>,
     empty: bool,
-    op: impl FnMut() -> io::Result<R>,
-) -> Poll<io::Result<R>>
-where
-    R: Default,
-{
-    if empty {
-        return Poll::Ready(Ok(R::default()));
+    op: impl FnMut() -> io::Result<usize>,
+) -> Poll<io::Result<usize>> {
+    match empty {
+        true => Poll::Ready(Ok(0)),
+        false => source.poll(dir, who, cx, op),
     }
-    source.poll(Dir::Read, who, cx, op)
 }
 
 impl<T: Read> AsyncRead for Async<T> {
@@ -35,7 +33,7 @@ impl<T: Read> AsyncRead for Async<T> {
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let Async { io, source } = self.get_mut();
-        poll_read(source, Who::Owner, cx, buf.is_empty(), || io.read(buf))
+        poll_move(source, Dir::Read, Who::Owner, cx, buf.is_empty(), || io.read(buf))
     }
 
     fn poll_read_vectored(
@@ -45,7 +43,7 @@ impl<T: Read> AsyncRead for Async<T> {
     ) -> Poll<io::Result<usize>> {
         let Async { io, source } = self.get_mut();
         let empty = bufs.iter().all(|buf| buf.is_empty());
-        poll_read(source, Who::Owner, cx, empty, || io.read_vectored(bufs))
+        poll_move(source, Dir::Read, Who::Owner, cx, empty, || io.read_vectored(bufs))
     }
 }
 
@@ -59,7 +57,7 @@ where
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let Async { io, source } = *self;
-        poll_read(source, Who::Anyone, cx, buf.is_empty(), || (&*io).read(buf))
+        poll_move(source, Dir::Read, Who::Anyone, cx, buf.is_empty(), || (&*io).read(buf))
     }
 
     fn poll_read_vectored(
@@ -69,7 +67,7 @@ where
     ) -> Poll<io::Result<usize>> {
         let Async { io, source } = *self;
         let empty = bufs.iter().all(|buf| buf.is_empty());
-        poll_read(source, Who::Anyone, cx, empty, || (&*io).read_vectored(bufs))
+        poll_move(source, Dir::Read, Who::Anyone, cx, empty, || (&*io).read_vectored(bufs))
     }
 }
 
@@ -81,7 +79,7 @@ impl<T: Write> AsyncWrite for Async<T> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let Async { io, source } = self.get_mut();
-        source.poll(Dir::Write, Who::Owner, cx, || io.write(buf))
+        poll_move(source, Dir::Write, Who::Owner, cx, buf.is_empty(), || io.write(buf))
     }
 
     fn poll_write_vectored(
@@ -90,7 +88,8 @@ impl<T: Write> AsyncWrite for Async<T> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let Async { io, source } = self.get_mut();
-        source.poll(Dir::Write, Who::Owner, cx, || io.write_vectored(bufs))
+        let empty = bufs.iter().all(|buf| buf.is_empty());
+        poll_move(source, Dir::Write, Who::Owner, cx, empty, || io.write_vectored(bufs))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -114,7 +113,7 @@ where
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let Async { io, source } = *self;
-        source.poll(Dir::Write, Who::Anyone, cx, || (&*io).write(buf))
+        poll_move(source, Dir::Write, Who::Anyone, cx, buf.is_empty(), || (&*io).write(buf))
     }
 
     fn poll_write_vectored(
@@ -123,7 +122,8 @@ where
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let Async { io, source } = *self;
-        source.poll(Dir::Write, Who::Anyone, cx, || (&*io).write_vectored(bufs))
+        let empty = bufs.iter().all(|buf| buf.is_empty());
+        poll_move(source, Dir::Write, Who::Anyone, cx, empty, || (&*io).write_vectored(bufs))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

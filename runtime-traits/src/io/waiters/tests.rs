@@ -5,7 +5,9 @@ use std::boxed::Box;
 use std::panic::catch_unwind;
 use std::thread;
 use std::time::{Duration, Instant};
+use std::vec::Vec;
 
+use super::list::POLLERS_MIN;
 use super::*;
 
 /// A hook with the clause of the real ones: one waker, kept until the next event.
