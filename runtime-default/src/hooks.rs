@@ -2,6 +2,6 @@
 
 pub(crate) use runtime_traits::{
     Gone,
-    hooks::{Dir, Drive, Key, Reactor, Source, Timer, Token},
+    hooks::{After, Dir, Drive, Key, Reactor, Source, Timer, Token},
     time::Instant,
 };

@@ -7,6 +7,8 @@
 //!    │                                          hint := not ready, waker kept ▶ Pending
 //!    └──────────────────────────────────────────────────────────────────────────────┘
 //!
+//!  op ──▶ Ok(Drained) ──▶ (lock) hint := not ready, if unchanged and not hung up ──▶ Ready
+//!
 //!  event ──▶ (lock) hint := ready, anew; waker taken ──▶ (no lock) wake
 //! ```
 //!
@@ -17,7 +19,8 @@
 //!
 //! # Invariants
 //!
-//! - **R1** The hint is "not ready" only if, since the last event, a try said `WouldBlock`.
+//! - **R1** The hint is "not ready" only if, since the last event, a try said `WouldBlock`, or one said
+//!   `Drained` and no hang-up was ever reported.
 //! - **R2** Deciding to wait (hint compared and cleared, waker kept) is one critical section;
 //!   delivering an event (hint set, waker taken) is another. Whichever is second sees the first.
 //! - **R3** A kept waker is taken by the next event of its direction, by the waker of a later
@@ -35,7 +38,7 @@ mod tests;
 
 use crate::{
     contain::contain,
-    hooks::{self, Dir, Gone, Source, Token},
+    hooks::{self, After, Dir, Gone, Source, Token},
     sync::{Mutex, lock},
     sys::{self, Event, Events, Poller, Want},
     table::Table,
@@ -50,9 +53,12 @@ use std::{
     time::Duration,
 };
 
-/// The bit of a hint that says "try"; the count is above.
+/// The bit of a hint that says "try".
 const READY: u64 = 1;
-const ONE_EVENT: u64 = 2;
+/// The bit that says "hung up": that is reported once, so a short read does not clear the hint.
+const CLOSED: u64 = 2;
+/// The count is above.
+const ONE_EVENT: u64 = 4;
 
 /// Watches sources and runs system calls when they can make progress.
 pub struct Reactor {
@@ -145,7 +151,7 @@ impl Reactor {
         }
         for (row, hit) in [event.readable, event.writable].into_iter().enumerate() {
             if hit {
-                watched.set_ready(row);
+                watched.set_ready(row, event.closed);
                 out.extend(life.wakers[row].take());
             }
         }
@@ -176,6 +182,18 @@ impl Reactor {
         Parked::Yes { _old: old }
     }
 
+    /// Forgets readiness that an operation used up, `seen` being the hint before it (R1).
+    fn drained(&self, watched: &Watched, token: Token, dir: Dir, seen: u64) {
+        if seen & CLOSED != 0 {
+            return;
+        }
+        let life = lock(&watched.life);
+        let hint = &watched.hints[dir.index()];
+        if life.token == token.0 && hint.load(Ordering::Relaxed) == seen {
+            hint.store(seen & !READY, Ordering::Relaxed);
+        }
+    }
+
     /// Tells a one-shot poller what is waited for. Under the lock of `life`, so that no older wish
     /// overtakes a newer one; a system call, but only where there is no other way.
     fn rearm(&self, life: &Life) {
@@ -194,7 +212,8 @@ impl Reactor {
         let watched = self.sources.get(key)?;
         let mut life = lock(&watched.life);
         (life.token, life.source) = (key, Some(source));
-        (0..2).for_each(|row| watched.set_ready(row));
+        watched.forget_closed();
+        (0..2).for_each(|row| watched.set_ready(row, false));
         Some(key)
     }
 
@@ -235,7 +254,7 @@ impl hooks::Reactor for Reactor {
         token: Token,
         dir: Dir,
         cx: &mut Context<'_>,
-        op: &mut dyn FnMut() -> io::Result<()>,
+        op: &mut dyn FnMut() -> io::Result<After>,
     ) -> Poll<io::Result<()>> {
         let watched = match self.sources.get(token.0) {
             Some(watched) if !self.ended.load(Ordering::Relaxed) => watched,
@@ -248,7 +267,12 @@ impl hooks::Reactor for Reactor {
                 match op() {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    outcome => return Poll::Ready(outcome),
+                    outcome => {
+                        if let Ok(After::Drained) = outcome {
+                            self.drained(watched, token, dir, seen);
+                        }
+                        return Poll::Ready(outcome.map(|_| ()));
+                    }
                 }
             }
             match self.park(watched, token, dir, seen, cx.waker().clone()) {
@@ -271,9 +295,18 @@ impl hooks::Reactor for Reactor {
 }
 
 impl Watched {
+    /// A new life begins, under its lock.
+    fn forget_closed(&self) {
+        for hint in &self.hints {
+            hint.store(hint.load(Ordering::Relaxed) & !CLOSED, Ordering::Relaxed);
+        }
+    }
+
     /// Sets the hint of a direction, under the lock of `life`.
-    fn set_ready(&self, row: usize) {
-        let next = self.hints[row].load(Ordering::Relaxed).wrapping_add(ONE_EVENT) | READY;
+    fn set_ready(&self, row: usize, closed: bool) {
+        let closed = if closed { CLOSED } else { 0 };
+        let now = self.hints[row].load(Ordering::Relaxed);
+        let next = now.wrapping_add(ONE_EVENT) | READY | closed;
         self.hints[row].store(next, Ordering::Release);
     }
 }

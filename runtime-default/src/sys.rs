@@ -51,6 +51,9 @@ pub(crate) struct Event {
     pub(crate) readable: bool,
     /// Writing is worth a try.
     pub(crate) writable: bool,
+    /// It may have hung up: this is reported once, so readiness must not be forgotten on account of
+    /// a short read. Backends that cannot tell say so always.
+    pub(crate) closed: bool,
 }
 
 /// Which directions somebody waits for; looked at by one-shot backends only.

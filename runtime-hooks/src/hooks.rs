@@ -53,7 +53,7 @@ pub use local::{Home, SpawnLocal};
 #[cfg(feature = "std")]
 pub use net::{Boxed, Datagram, Listen, Net};
 #[cfg(feature = "std")]
-pub use reactor::{BorrowedSource, Dir, OwnedSource, Reactor, Source, Token};
+pub use reactor::{After, BorrowedSource, Dir, OwnedSource, Reactor, Source, Token};
 #[cfg(feature = "std")]
 pub use stream::{ByteStream, ReadCursor};
 

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use runtime_traits::Gone;
-use runtime_traits::hooks::{Dir, Reactor, Source, Timer, Token};
+use runtime_traits::hooks::{After, Dir, Reactor, Source, Timer, Token};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::{Shared, State, wake_all};
@@ -41,7 +41,7 @@ impl Reactor for Shared {
         token: Token,
         dir: Dir,
         cx: &mut Context<'_>,
-        op: &mut dyn FnMut() -> io::Result<()>,
+        op: &mut dyn FnMut() -> io::Result<After>,
     ) -> Poll<io::Result<()>> {
         if self.lock().closed {
             return Poll::Ready(Err(Gone.into()));
@@ -50,7 +50,7 @@ impl Reactor for Shared {
             match op() {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                done => return Poll::Ready(done),
+                done => return Poll::Ready(done.map(|_| ())),
             }
         }
         let waker = cx.waker().clone(); // foreign code: before the lock (P2)

@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use pico::Pico;
-use runtime_traits::hooks::{Dir, Source, Token};
+use runtime_traits::hooks::{After, Dir, Source, Token};
 use runtime_traits::time::{Duration, Instant, Sleep, sleep, sleep_until, timeout};
 use runtime_traits::{Handle, Refused};
 
@@ -278,7 +278,7 @@ impl Watched {
             let mut result = None;
             let mut op = || {
                 result = Some(call(&self.socket)?);
-                Ok(())
+                Ok(After::More)
             };
             let done = reactor.poll_io(self.token, dir, cx, &mut op);
             done.map_ok(|()| result.expect("`op` was called"))

@@ -44,7 +44,9 @@ impl Lab {
         waker: &Waker,
         mut op: impl FnMut() -> io::Result<()>,
     ) -> Poll<io::Result<()>> {
-        self.reactor.poll_io(self.token, dir, &mut Context::from_waker(waker), &mut op)
+        self.reactor.poll_io(self.token, dir, &mut Context::from_waker(waker), &mut || {
+            op().map(|()| After::More)
+        })
     }
 
     /// Reads one byte.
@@ -116,7 +118,7 @@ fn reactor_2_an_event_during_the_try_is_not_erased_by_it() {
     let outcome = lab.poll(Dir::Read, &waker, || {
         tries += 1;
         if tries == 1 {
-            let event = Event { key: lab.token.0, readable: true, writable: false };
+            let event = Event { key: lab.token.0, readable: true, writable: false, closed: false };
             lab.reactor.deliver(event, &mut Vec::new());
             return Err(ErrorKind::WouldBlock.into());
         }
@@ -201,7 +203,7 @@ fn reactor_5_one_who_comes_late_does_no_harm_to_a_successor() {
     let seen = watched.hints[0].load(Ordering::Relaxed);
     let parked = reactor.park(watched, lab.token, Dir::Read, seen, Waker::noop().clone());
     assert!(matches!(parked, Parked::Dead));
-    let event = Event { key: lab.token.0, readable: true, writable: true };
+    let event = Event { key: lab.token.0, readable: true, writable: true, closed: false };
     reactor.note(watched, lab.token.0, event, &mut Vec::new());
     assert_eq!(watched.hints[0].load(Ordering::Relaxed), seen);
 }
@@ -250,7 +252,7 @@ fn a_ready_poll_leaves_the_waker_of_another() {
     lab.send();
     // The hint still says "not ready", so make it say so through the other's own try.
     let watched = lab.reactor.sources.get(lab.token.0).unwrap();
-    watched.set_ready(0);
+    watched.set_ready(0, false);
     assert!(lab.poll_read(Waker::noop()).is_ready());
     lab.send();
     lab.turn();
@@ -332,4 +334,28 @@ fn reactor_2_a_ping_pong_between_threads_never_hangs() {
         lab.reactor.poller.notify();
     });
     peer.join().unwrap();
+}
+
+/// R1: what was drained is waited for without a try; what hung up is tried all the same.
+#[test]
+fn a_drained_direction_waits_unless_it_hung_up() {
+    let lab = Lab::new();
+    let (_wakes, waker) = Wakes::new();
+    let tries = std::cell::Cell::new(0);
+    let poll = || {
+        lab.reactor.poll_io(lab.token, Dir::Read, &mut Context::from_waker(&waker), &mut || {
+            tries.set(tries.get() + 1);
+            Ok(After::Drained)
+        })
+    };
+    let event = |closed| Event { key: lab.token.0, readable: true, writable: false, closed };
+    assert!(poll().is_ready(), "the first try needs no event");
+    assert!(poll().is_pending());
+    lab.reactor.deliver(event(false), &mut Vec::new());
+    assert!(poll().is_ready());
+    assert!(poll().is_pending());
+    lab.reactor.deliver(event(true), &mut Vec::new());
+    assert!(poll().is_ready());
+    assert!(poll().is_ready(), "the end is reported once, and must be found");
+    assert_eq!(tries.get(), 4);
 }

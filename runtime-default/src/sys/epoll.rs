@@ -186,6 +186,7 @@ fn translate(event: &epoll::Event) -> Event {
         key: data.u64(),
         readable: flags.intersects(both | Flags::IN | Flags::PRI),
         writable: flags.intersects(both | Flags::OUT),
+        closed: flags.intersects(both),
     }
 }
 
@@ -214,7 +215,7 @@ mod tests {
         poller.wait(&mut events, None).unwrap();
         assert_eq!(
             events.iter().collect::<Vec<_>>(),
-            [Event { key: 9, readable: true, writable: true }]
+            [Event { key: 9, readable: true, writable: true, closed: false }]
         );
         poller.wait(&mut events, Some(Duration::from_nanos(1))).unwrap();
         assert_eq!(events.iter().count(), 0);

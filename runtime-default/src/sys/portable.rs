@@ -106,5 +106,6 @@ fn translate(event: polling::Event) -> Event {
         key: event.key as u64,
         readable: event.readable || both,
         writable: event.writable || both,
+        closed: true, // not every poller behind `polling` tells the end of one direction
     }
 }

@@ -51,6 +51,18 @@ impl Dir {
     }
 }
 
+/// What an operation that succeeded says about the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum After {
+    /// It is worth a try.
+    More,
+    /// It would block: a stream gave fewer bytes than there was room for, or took fewer than were
+    /// offered. A hook whose poller reports edges may forget the readiness of this direction, and
+    /// spares the call that would find out; unless the source hung up, which is reported once. Any
+    /// hook may take it for `More`.
+    Drained,
+}
+
 /// Runs system calls when they can make progress.
 ///
 /// # How `poll_io` works
@@ -60,7 +72,8 @@ impl Dir {
 ///
 /// | `op` answers | `poll_io` |
 /// |---|---|
-/// | `Ok` | `Ready(Ok)` |
+/// | `Ok(More)` | `Ready(Ok)` |
+/// | `Ok(Drained)` | `Ready(Ok)`; the next poll may wait before it tries, see [`After`] |
 /// | `WouldBlock` | not ready: register the waker, `Pending`; or try again if an event came meanwhile |
 /// | `Interrupted` | try again |
 /// | another error | `Ready(Err)` |
@@ -98,7 +111,7 @@ pub trait Reactor: Send + Sync {
         token: Token,
         dir: Dir,
         cx: &mut Context<'_>,
-        op: &mut dyn FnMut() -> io::Result<()>,
+        op: &mut dyn FnMut() -> io::Result<After>,
     ) -> Poll<io::Result<()>>;
 
     /// Stops watching and releases the source. Unknown tokens are ignored.

@@ -10,7 +10,7 @@ use core::task::{Context, Poll, ready};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::waiters::{Side, Who};
-use crate::hooks::{BorrowedSource, Dir, Reactor, Source, Token};
+use crate::hooks::{After, BorrowedSource, Dir, Reactor, Source, Token};
 use crate::{Capability, Handle, NoRuntime, io};
 
 /// The current runtime, or the error that says that there is none.
@@ -68,11 +68,26 @@ impl Registered {
         cx: &mut Context<'_>,
         mut op: impl FnMut() -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
+        self.poll_stream(dir, who, cx, || Ok((op()?, After::More)))
+    }
+
+    /// As [`poll`](Registered::poll), for operations that know whether the next one would block.
+    pub(crate) fn poll_stream<R>(
+        &self,
+        dir: Dir,
+        who: Who<'_>,
+        cx: &mut Context<'_>,
+        mut op: impl FnMut() -> io::Result<(R, After)>,
+    ) -> Poll<io::Result<R>> {
         ready!(poll_proceed(&self.handle, cx));
         let reactor = self.reactor()?;
         self.side(dir).poll(who, cx, |cx| {
             let mut result = None;
-            let mut op = || op().map(|value| result = Some(value));
+            let mut op = || {
+                let (value, after) = op()?;
+                result = Some(value);
+                Ok(after)
+            };
             let done = ready!(reactor.poll_io(self.token, dir, cx, &mut op));
             Poll::Ready(done.and_then(|()| result.ok_or_else(not_run)))
         })

@@ -20,7 +20,7 @@ use socket2::SockRef;
 
 use super::staged::Staged;
 use super::{Shutdown, SocketAddr, sys};
-use crate::hooks::{BorrowedSource, ByteStream, Completion, Dir, ReadCursor, Source, Token};
+use crate::hooks::{After, BorrowedSource, ByteStream, Completion, Dir, ReadCursor, Source, Token};
 use crate::io::source::{Registered, borrow, poll_proceed};
 use crate::io::waiters::{Side, Who};
 use crate::{Capability, Handle, io};
@@ -139,9 +139,11 @@ impl Link {
             return Poll::Ready(Ok(()));
         }
         match self {
-            Link::Ready(Ready { source, .. }) => {
-                source.poll(Dir::Read, who, cx, || sys::recv(&sys::socket(source.source()), cursor))
-            }
+            Link::Ready(Ready { source, .. }) => source.poll_stream(Dir::Read, who, cx, || {
+                let room = cursor.remaining();
+                sys::recv(&sys::socket(source.source()), cursor)?;
+                Ok(((), after(room - cursor.remaining(), room)))
+            }),
             Link::Staged(staged) => staged.poll_read(who, cx, cursor),
             Link::Object(object) => object.poll_read(who, cx, cursor),
         }
@@ -159,8 +161,9 @@ impl Link {
         };
         let bufs = &mut bufs[first..];
         if let Link::Ready(Ready { source, .. }) = self {
-            return source.poll(Dir::Read, who, cx, || {
-                sys::recv_vectored(&sys::socket(source.source()), bufs)
+            return source.poll_stream(Dir::Read, who, cx, || {
+                let n = sys::recv_vectored(&sys::socket(source.source()), bufs)?;
+                Ok((n, after(n, room(bufs.iter().map(|buf| buf.len())))))
             });
         }
         let mut cursor = ReadCursor::new(&mut bufs[0]);
@@ -195,9 +198,10 @@ impl Link {
         };
         let bufs = &bufs[first..];
         match self {
-            Link::Ready(Ready { source, .. }) => {
-                source.poll(Dir::Write, who, cx, || sys::send(&sys::socket(source.source()), bufs))
-            }
+            Link::Ready(Ready { source, .. }) => source.poll_stream(Dir::Write, who, cx, || {
+                let n = sys::send(&sys::socket(source.source()), bufs)?;
+                Ok((n, after(n, room(bufs.iter().map(|buf| buf.len())))))
+            }),
             Link::Staged(staged) => staged.poll_write(who, cx, bufs),
             Link::Object(object) => object.poll_write(who, cx, bufs),
         }
@@ -346,6 +350,17 @@ impl Object {
         let side = &self.sides[Dir::Write.index()];
         side.poll_shared(who, cx, |cx| self.stream.poll_write(cx, bufs))
     }
+}
+
+/// How many bytes one call can move: it looks at so many slices.
+fn room(lens: impl Iterator<Item = usize>) -> usize {
+    lens.take(sys::SLICES_MAX).sum()
+}
+
+/// A stream that moved fewer bytes than it could has no more to give, or to take. Its end, zero, says
+/// nothing.
+fn after(moved: usize, could: usize) -> After {
+    if 0 < moved && moved < could { After::Drained } else { After::More }
 }
 
 /// The stream is an object of the runtime's and shows no socket.

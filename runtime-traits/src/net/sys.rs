@@ -19,7 +19,7 @@ const SEND_FLAGS: i32 = rustix::net::SendFlags::NOSIGNAL.bits() as i32;
 const SEND_FLAGS: i32 = 0;
 
 /// How many slices are passed on at once. Every system we know takes that many.
-const SLICES_MAX: usize = 64;
+pub(super) const SLICES_MAX: usize = 64;
 
 /// The socket of a shared source.
 pub(super) fn socket(source: &Source) -> SockRef<'_> {

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use runtime_traits::hooks::{Dir, Reactor, Source, Token};
+use runtime_traits::hooks::{After, Dir, Reactor, Source, Token};
 use runtime_traits::{Gone, io};
 use rustix::event::{PollFd, PollFlags, poll};
 
@@ -141,7 +141,7 @@ impl Reactor for PollReactor {
         token: Token,
         dir: Dir,
         cx: &mut Context<'_>,
-        op: &mut dyn FnMut() -> io::Result<()>,
+        op: &mut dyn FnMut() -> io::Result<After>,
     ) -> Poll<io::Result<()>> {
         loop {
             if self.shared.table.lock().unwrap().ended {
@@ -150,7 +150,7 @@ impl Reactor for PollReactor {
             match op() {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                done => return Poll::Ready(done),
+                done => return Poll::Ready(done.map(|_| ())),
             }
         }
         let mut table = self.shared.table.lock().unwrap();

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use runtime_traits::Gone;
-use runtime_traits::hooks::{Dir, Reactor, Source, Token};
+use runtime_traits::hooks::{After, Dir, Reactor, Source, Token};
 use smol::Async;
 
 use crate::shared::Shared;
@@ -68,7 +68,7 @@ impl Reactor for Shared {
         token: Token,
         dir: Dir,
         cx: &mut Context<'_>,
-        op: &mut dyn FnMut() -> io::Result<()>,
+        op: &mut dyn FnMut() -> io::Result<After>,
     ) -> Poll<io::Result<()>> {
         if self.is_closed() {
             return Poll::Ready(Err(Gone.into()));
@@ -88,7 +88,7 @@ impl Reactor for Shared {
                     }
                     ready!(entry.poll_ready(dir))?;
                 }
-                done => return Poll::Ready(done),
+                done => return Poll::Ready(done.map(|_| ())),
             }
         }
     }

@@ -16,7 +16,7 @@ use std::task::Context;
 use std::time::Duration;
 
 use runtime_smol::Builder;
-use runtime_traits::hooks::{Dir, Key};
+use runtime_traits::hooks::{After, Dir, Key};
 use runtime_traits::time::Instant;
 use support::Wakes;
 
@@ -83,7 +83,7 @@ fn hot_operations_allocate_nothing() {
     ours.set_nonblocking(true).unwrap();
     let token = reactor.register(Arc::new(ours.try_clone().unwrap().into())).unwrap();
     let converse = || {
-        let read = &mut || (&ours).read(&mut [0; 8]).map(drop);
+        let read = &mut || (&ours).read(&mut [0; 8]).map(|_| After::More);
         let before = wakes.get();
         assert!(reactor.poll_io(token, Dir::Read, cx, read).is_pending());
         (&theirs).write_all(b"x").unwrap();

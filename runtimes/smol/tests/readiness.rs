@@ -12,7 +12,7 @@ use std::thread;
 
 use runtime_smol::{Builder, Handle, Runtime};
 use runtime_traits::Gone;
-use runtime_traits::hooks::{Dir, Reactor, Source, Token};
+use runtime_traits::hooks::{After, Dir, Reactor, Source, Token};
 use support::{Wakes, alone, wait_for};
 
 /// One end, registered, and the other.
@@ -35,14 +35,24 @@ impl Pair {
 
     fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut n = 0;
-        let mut op = || (&self.ours).read(buf).map(|read| n = read);
+        let mut op = || {
+            (&self.ours).read(buf).map(|read| {
+                n = read;
+                After::More
+            })
+        };
         let polled = reactor(&self.handle).poll_io(self.token, Dir::Read, cx, &mut op);
         polled.map_ok(|()| n)
     }
 
     fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let mut n = 0;
-        let mut op = || (&self.ours).write(buf).map(|written| n = written);
+        let mut op = || {
+            (&self.ours).write(buf).map(|written| {
+                n = written;
+                After::More
+            })
+        };
         let polled = reactor(&self.handle).poll_io(self.token, Dir::Write, cx, &mut op);
         polled.map_ok(|()| n)
     }

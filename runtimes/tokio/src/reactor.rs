@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use runtime_traits::Gone;
-use runtime_traits::hooks::{Dir, Reactor, Source, Token};
+use runtime_traits::hooks::{After, Dir, Reactor, Source, Token};
 use tokio::io::unix::AsyncFd;
 
 use crate::shared::Shared;
@@ -59,7 +59,7 @@ impl Reactor for Shared {
         token: Token,
         dir: Dir,
         cx: &mut Context<'_>,
-        op: &mut dyn FnMut() -> io::Result<()>,
+        op: &mut dyn FnMut() -> io::Result<After>,
     ) -> Poll<io::Result<()>> {
         if self.is_closed() {
             return Poll::Ready(Err(Gone.into()));
@@ -84,14 +84,14 @@ impl Entry {
         &self,
         dir: Dir,
         cx: &mut Context<'_>,
-        op: &mut dyn FnMut() -> io::Result<()>,
+        op: &mut dyn FnMut() -> io::Result<After>,
     ) -> Poll<io::Result<()>> {
         let tried = &self.tried[dir.index()];
         if !tried.load(Ordering::Relaxed) {
             tried.store(true, Ordering::Relaxed);
             match uninterrupted(op) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return Poll::Ready(done),
+                done => return Poll::Ready(done.map(|_| ())),
             }
         }
         loop {
@@ -102,7 +102,11 @@ impl Entry {
             // The only error of waiting is that tokio's runtime has ended.
             let Ok(mut guard) = ready else { return Poll::Ready(Err(Gone.into())) };
             if let Ok(done) = guard.try_io(|_| uninterrupted(op)) {
-                return Poll::Ready(done);
+                if let Ok(After::Drained) = done {
+                    // tokio keeps what it knows of a hang-up, and any event newer than this guard.
+                    guard.clear_ready();
+                }
+                return Poll::Ready(done.map(|_| ()));
             }
         }
     }
@@ -116,7 +120,7 @@ impl Shared {
     }
 }
 
-fn uninterrupted(op: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
+fn uninterrupted(op: &mut dyn FnMut() -> io::Result<After>) -> io::Result<After> {
     loop {
         match op() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
