@@ -222,6 +222,14 @@ impl Links {
         Links { shard: UnsafeCell::new(ptr::null()), place: UnsafeCell::new(Place::OUT) }
     }
 
+    /// Lets the model checker verify that this access is exclusive.
+    #[cfg(loom)]
+    pub(super) fn claim(&mut self) {
+        self.shard.with_mut(|_| ());
+        // SAFETY: exclusive.
+        self.place.with_mut(|place| assert!(!unsafe { &*place }.linked, "freed in its list"));
+    }
+
     /// Takes the cell off its list, if it is on one. The caller is its driver.
     pub(super) fn unlink(&self, raw: Raw) {
         // SAFETY: written once, by an earlier driver of this cell.

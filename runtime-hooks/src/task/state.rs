@@ -126,6 +126,12 @@ impl State {
         State(AtomicUsize::new(SCHEDULED | HANDLE))
     }
 
+    /// Lets the model checker verify that this access is exclusive.
+    #[cfg(loom)]
+    pub(super) fn claim(&mut self) {
+        self.0.with_mut(|word| assert!(unused(*word), "freed while in use: {word:#x}"));
+    }
+
     /// Applies `next` until it sticks; `None` leaves the word alone. Answers the word before.
     #[inline]
     fn change(&self, mut next: impl FnMut(usize) -> Option<usize>) -> Result<usize, usize> {
