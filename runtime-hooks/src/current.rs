@@ -60,6 +60,7 @@ mod slot {
     use super::Handle;
     use core::cell::Cell;
     use core::ptr;
+    use core::sync::atomic::{AtomicU64, Ordering};
     #[cfg(loom)]
     use loom::thread_local;
     #[cfg(shuttle)]
@@ -67,7 +68,11 @@ mod slot {
 
     thread_local! {
         static CURRENT: Cell<*const Handle> = Cell::new(ptr::null());
+        static THREAD: u64 = NEXT.fetch_add(1, Ordering::Relaxed);
     }
+
+    /// Not a modelled atomic: numbers are only compared, and need to outlive a single execution.
+    static NEXT: AtomicU64 = AtomicU64::new(1);
 
     pub(super) fn get() -> *const Handle {
         CURRENT.with(|current| current.get())
@@ -78,7 +83,7 @@ mod slot {
     }
 
     pub(crate) fn thread() -> u64 {
-        1
+        THREAD.with(|mine| *mine)
     }
 }
 

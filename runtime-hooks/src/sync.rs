@@ -1,7 +1,8 @@
 //! The atoms that concurrent code of this crate is made of, so that model checkers can replace them.
 //!
 //! Same items in each arm: plain `core` by default, `loom`'s under `--cfg loom`, `shuttle`'s under
-//! `--cfg shuttle`. [`Lock`] guards a few pointer writes and never foreign code.
+//! `--cfg shuttle`. [`Lock`] guards a few pointer writes and never foreign code; [`alloc`] and
+//! [`dealloc`] are the heap, whose leaks loom reports.
 
 #[cfg(loom)]
 pub(crate) use loom::{cell::UnsafeCell, sync::atomic::AtomicUsize};
@@ -10,6 +11,11 @@ pub(crate) use shuttle::sync::atomic::AtomicUsize;
 
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) use core::sync::atomic::AtomicUsize;
+
+#[cfg(all(any(feature = "alloc", shuttle), not(loom)))]
+pub(crate) use alloc::alloc::{alloc, dealloc};
+#[cfg(loom)]
+pub(crate) use loom::alloc::{alloc, dealloc};
 
 #[cfg(not(loom))]
 pub(crate) use plain::UnsafeCell;

@@ -241,6 +241,11 @@ impl Raw {
     ///
     /// Nobody holds the cell (T2), and its stage is empty.
     unsafe fn free(self) {
+        #[cfg(loom)]
+        // SAFETY: nobody holds the cell, says the caller: that is what this checks.
+        unsafe {
+            self.claim();
+        }
         // SAFETY: nobody else can reach the header any more. What is left in it needs no drop but the
         // handle, which outlives the memory because the place may be its runtime's.
         let (rt, layout, placed) = unsafe {
@@ -250,6 +255,21 @@ impl Raw {
         // SAFETY: this is the memory that `allocate` gave for this layout.
         unsafe { deallocate(&rt, self.0.cast(), layout, placed) };
         contain_quietly(|| drop(rt));
+    }
+
+    /// Lets the model checker verify that every access by anybody happened before this one.
+    ///
+    /// # Safety
+    ///
+    /// As [`Raw::free`].
+    #[cfg(loom)]
+    unsafe fn claim(self) {
+        // SAFETY: nobody else forms a reference any more, says the caller.
+        let header = unsafe { &mut *self.0.as_ptr() };
+        header.state.claim();
+        header.join.with_mut(|_| ());
+        header.host.with_mut(|_| ());
+        header.links.claim();
     }
 
     // ── slots ───────────────────────────────────────────────────────────────────────────────
@@ -412,7 +432,7 @@ fn allocate(rt: &Handle, layout: Layout) -> Result<(NonNull<u8>, bool), Unsuppor
     #[cfg(any(feature = "alloc", loom, shuttle))]
     {
         // SAFETY: a cell is never empty, it begins with its header.
-        let block = unsafe { alloc::alloc::alloc(layout) };
+        let block = unsafe { crate::sync::alloc(layout) };
         match NonNull::new(block) {
             Some(block) => Ok((block, false)),
             None => alloc::alloc::handle_alloc_error(layout),
@@ -429,7 +449,7 @@ unsafe fn deallocate(rt: &Handle, block: NonNull<u8>, layout: Layout, placed: bo
     #[cfg(any(feature = "alloc", loom, shuttle))]
     if !placed {
         // SAFETY: it came from the heap with this layout.
-        return unsafe { alloc::alloc::dealloc(block.as_ptr(), layout) };
+        return unsafe { crate::sync::dealloc(block.as_ptr(), layout) };
     }
     debug_assert!(placed);
     if let Some(place) = rt.runtime().spawner().place() {

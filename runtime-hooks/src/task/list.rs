@@ -11,10 +11,12 @@
 
 use core::fmt;
 use core::ptr;
+use core::task::Waker;
 
 use super::cell::Raw;
 use super::runnable::retire;
 use super::state::Duty;
+use crate::contain::contain_quietly;
 use crate::sync::{Lock, UnsafeCell};
 
 #[cfg(not(any(loom, shuttle)))]
@@ -41,6 +43,16 @@ pub struct TaskList {
 /// A part of the list, on cache lines of its own.
 #[repr(align(128))]
 struct Shard(Lock<Head>);
+
+/// What is to be done, without the lock, for a task that was taken off.
+enum Cancelled {
+    /// Retire it: the caller is its driver.
+    Parked(Raw),
+    /// Wake its host, which drops it.
+    Hosted(Waker),
+    /// Nothing: its driver will find out.
+    Held,
+}
 
 struct Head {
     first: Option<Raw>,
@@ -81,6 +93,7 @@ impl TaskList {
 
     /// Drops every task that nobody is running, here, with its runtime current, and marks the others
     /// to be dropped when their poll returns. From now on new tasks are cancelled from the start.
+    /// A host's tasks are dropped by their host, which is woken.
     ///
     /// Jobs in queues are marked too; the runtime drops or runs them. Local tasks are dropped here
     /// only if this is their home thread, else sent there. Destructors may spawn, wake and abort
@@ -96,9 +109,11 @@ impl TaskList {
     pub fn cancel_all(&self) {
         for shard in &self.shards {
             while let Some(cancelled) = shard.cancel_one() {
-                if let Some(raw) = cancelled {
-                    // SAFETY: `State::close` made us the driver.
-                    unsafe { retire(raw) };
+                match cancelled {
+                    // SAFETY: `State::abort` made us the driver.
+                    Cancelled::Parked(raw) => unsafe { retire(raw) },
+                    Cancelled::Hosted(waker) => contain_quietly(|| waker.wake()),
+                    Cancelled::Held => {}
                 }
             }
         }
@@ -116,7 +131,7 @@ impl TaskList {
 
     /// Adds a new cell; `false` if the list is closed. The caller is its driver.
     pub(super) fn link(&self, raw: Raw) -> bool {
-        let shard = &self.shards[here() % SHARDS];
+        let shard = &self.shards[here()];
         shard.0.with(|head| {
             if head.closed {
                 return false;
@@ -131,16 +146,20 @@ impl TaskList {
 }
 
 impl Shard {
-    /// Takes one cell off and marks it; `Some(Some(_))` if the caller must retire it now, `None`
-    /// when there are no more.
-    fn cancel_one(&self) -> Option<Option<Raw>> {
+    /// Takes one cell off and marks it; `None` when there are no more.
+    fn cancel_one(&self) -> Option<Cancelled> {
         self.0.with(|head| {
             let raw = head.first?;
-            // SAFETY: it is linked, hence alive (L2), also during `close`, as we hold the lock.
-            unsafe {
+            // SAFETY: it is linked, hence alive (L2), also during `abort`, as we hold the lock. If
+            // that says `WakeHost`, the host slot's waker is ours (T3).
+            Some(unsafe {
                 head.remove(raw);
-                Some((raw.header().state.close() == Duty::Schedule).then_some(raw))
-            }
+                match raw.header().state.abort() {
+                    Duty::Schedule => Cancelled::Parked(raw),
+                    Duty::WakeHost => Cancelled::Hosted(raw.take_host()),
+                    Duty::Nothing | Duty::Free => Cancelled::Held,
+                }
+            })
         })
     }
 }
@@ -203,6 +222,14 @@ impl Links {
         Links { shard: UnsafeCell::new(ptr::null()), place: UnsafeCell::new(Place::OUT) }
     }
 
+    /// Lets the model checker verify that this access is exclusive.
+    #[cfg(loom)]
+    pub(super) fn claim(&mut self) {
+        self.shard.with_mut(|_| ());
+        // SAFETY: exclusive.
+        self.place.with_mut(|place| assert!(!unsafe { &*place }.linked, "freed in its list"));
+    }
+
     /// Takes the cell off its list, if it is on one. The caller is its driver.
     pub(super) fn unlink(&self, raw: Raw) {
         // SAFETY: written once, by an earlier driver of this cell.
@@ -221,10 +248,10 @@ impl Links {
     }
 }
 
-/// A number that spreads threads over shards.
+/// The shard for what this thread spawns.
 fn here() -> usize {
     #[cfg(all(feature = "std", not(any(loom, shuttle))))]
-    return crate::current::thread() as usize;
+    return crate::current::thread() as usize % SHARDS;
     #[cfg(not(all(feature = "std", not(any(loom, shuttle)))))]
     0
 }

@@ -20,7 +20,7 @@ use core::task::{Context, Poll};
 use super::cell::{Meta, Raw};
 use super::join::JoinHandle;
 use super::runnable::{Ran, cancel, end_hosted, link, poll_hosted, run};
-use super::state::{Park, Start};
+use super::state::{HostSlot, Park, Start};
 use crate::current::thread;
 use crate::hooks::{Home, Why};
 use crate::{Handle, JoinError, Unsupported};
@@ -90,8 +90,8 @@ impl LocalTask {
     pub fn into_runnable(self) -> LocalRunnable {
         let raw = ManuallyDrop::new(self).0;
         // SAFETY: `self` was the driver.
-        if unsafe { raw.header() }.state.host_open() {
-            // SAFETY: the move made the slot ours.
+        if unsafe { raw.header() }.state.host_open() == HostSlot::Full {
+            // SAFETY: the move made the waker ours.
             super::cell::drop_quietly(unsafe { raw.take_host() });
         }
         LocalRunnable(raw)
@@ -190,8 +190,8 @@ impl Drop for LocalRunnable {
             // SAFETY: we are the driver, on the owner's thread (O1).
             unsafe { cancel(self.0) };
         } else {
-            // SAFETY: a driver keeps the cell alive. It holds the task, so `close` has no duty.
-            let _ = unsafe { self.0.header() }.state.close();
+            // SAFETY: a driver keeps the cell alive. It holds the task, so `abort` has no duty.
+            let _ = unsafe { self.0.header() }.state.abort();
             send_home(self.0);
         }
     }

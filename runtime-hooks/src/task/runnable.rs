@@ -9,7 +9,7 @@ use core::task::{Context, Poll};
 
 use super::cell::{Header, Meta, Raw, drop_quietly};
 use super::join::JoinHandle;
-use super::state::{Park, Start};
+use super::state::{HostSlot, Park, Start};
 use super::waker;
 use crate::hooks::Why;
 use crate::{Handle, JoinError, Refused, Unsupported};
@@ -63,8 +63,8 @@ impl Task {
     pub fn into_runnable(self) -> Runnable {
         let raw = ManuallyDrop::new(self).0;
         // SAFETY: `self` was the driver, so the cell is alive.
-        if unsafe { raw.header() }.state.host_open() {
-            // SAFETY: the move made the slot ours.
+        if unsafe { raw.header() }.state.host_open() == HostSlot::Full {
+            // SAFETY: the move made the waker ours.
             drop_quietly(unsafe { raw.take_host() });
         }
         Runnable(raw)
@@ -163,9 +163,16 @@ unsafe fn host_waker(raw: Raw, cx: &Context<'_>) -> Start {
     let new = cx.waker().clone(); // foreign code, before the slot is ours
     // SAFETY: a driver keeps the cell alive.
     let state = unsafe { &raw.header().state };
-    // SAFETY: if the move found it full, the slot's waker is ours (T3).
-    let old = state.host_open().then(|| unsafe { raw.take_host() });
-    // SAFETY: `HOST` is clear, and only we set it.
+    let old = match state.host_open() {
+        HostSlot::Empty => None,
+        // SAFETY: the move made the slot's waker ours (T3).
+        HostSlot::Full => Some(unsafe { raw.take_host() }),
+        HostSlot::Lost => {
+            drop_quietly(new);
+            return Start::Cancel;
+        }
+    };
+    // SAFETY: empty and ours: aborters leave a slot alone whose `HOST` is clear, and only we set it.
     unsafe { raw.put_host(new) };
     let start = state.host_close();
     if start == Start::Cancel {
@@ -226,7 +233,7 @@ pub(super) unsafe fn link(raw: Raw) -> Raw {
     let list = rt.spawner().tasks();
     if let Some(list) = list {
         if !list.link(raw) {
-            let _ = header.state.close(); // a driver holds it, so there is nothing to schedule
+            let _ = header.state.abort(); // a driver holds it, so there is nothing to schedule
         }
     }
     raw

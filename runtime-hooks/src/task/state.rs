@@ -95,6 +95,19 @@ pub(super) struct Published {
     pub(super) host_waker: bool,
 }
 
+/// What the host driver may do with its slot.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum HostSlot {
+    /// It is empty and ours.
+    Empty,
+    /// It is ours, and so is the waker in it.
+    Full,
+    /// Nothing, ever again: the task is cancelled, and the aborter may be taking the waker out just
+    /// now.
+    Lost,
+}
+
 /// What the join handle may do with its slot.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
@@ -111,6 +124,12 @@ impl State {
     /// A task that its driver and its join handle hold.
     pub(super) fn new() -> State {
         State(AtomicUsize::new(SCHEDULED | HANDLE))
+    }
+
+    /// Lets the model checker verify that this access is exclusive.
+    #[cfg(loom)]
+    pub(super) fn claim(&mut self) {
+        self.0.with_mut(|word| assert!(unused(*word), "freed while in use: {word:#x}"));
     }
 
     /// Applies `next` until it sticks; `None` leaves the word alone. Answers the word before.
@@ -216,9 +235,13 @@ impl State {
         self.0.load(Acquire) & DONE != 0
     }
 
-    /// Takes the host slot away from aborters; `true` if it held a waker, which is ours now.
-    pub(super) fn host_open(&self) -> bool {
-        self.0.fetch_and(!HOST, AcqRel) & HOST != 0
+    /// Takes the host slot away from aborters, unless one was faster.
+    pub(super) fn host_open(&self) -> HostSlot {
+        match self.0.fetch_and(!HOST, AcqRel) {
+            s if s & HOST != 0 => HostSlot::Full,
+            s if s & CANCEL != 0 => HostSlot::Lost,
+            _ => HostSlot::Empty,
+        }
     }
 
     /// Offers the filled slot to aborters. `Cancel`: an abort came while it was ours and left the
@@ -230,9 +253,10 @@ impl State {
         }
     }
 
-    // ── the join handle ─────────────────────────────────────────────────────────────────────
+    // ── cancellation ────────────────────────────────────────────────────────────────────────
 
-    /// Asks for cancellation.
+    /// Asks for cancellation, and takes the task over if no driver holds it. By the join handle, a
+    /// driver, or under the lock of the task's list, all of which keep the cell alive (T2, T4).
     pub(super) fn abort(&self) -> Duty {
         let before = self.change(|s| match s {
             _ if s & (DONE | CANCEL) != 0 => None,
@@ -246,6 +270,8 @@ impl State {
             Ok(_) => Duty::Nothing,
         }
     }
+
+    // ── the join handle ─────────────────────────────────────────────────────────────────────
 
     /// What the join slot holds.
     #[inline]
@@ -285,17 +311,6 @@ impl State {
     pub(super) fn release_handle(&self) -> Duty {
         let before = self.0.fetch_and(!HANDLE, AcqRel);
         if unused(before & !HANDLE) { Duty::Free } else { Duty::Nothing }
-    }
-
-    // ── the list ────────────────────────────────────────────────────────────────────────────
-
-    /// Cancels, and takes the task over if no driver holds it. Called under the list's lock, which
-    /// keeps the cell alive (T4).
-    pub(super) fn close(&self) -> Duty {
-        match self.change(|s| if s & DONE == 0 { Some(s | CANCEL | SCHEDULED) } else { None }) {
-            Ok(s) if s & (SCHEDULED | RUNNING) == 0 => Duty::Schedule,
-            _ => Duty::Nothing,
-        }
     }
 }
 
