@@ -29,6 +29,7 @@ pub type Start = fn() -> Owner;
 pub enum Owner {
     Default(runtime_default::Runtime),
     Tokio(runtime_tokio::Runtime),
+    Smol(runtime_smol::Runtime),
 }
 
 macro_rules! each {
@@ -36,6 +37,7 @@ macro_rules! each {
         match $owner {
             Owner::Default($rt) => $call,
             Owner::Tokio($rt) => $call,
+            Owner::Smol($rt) => $call,
         }
     };
 }
@@ -86,9 +88,11 @@ runtime!(default_many, runtime_default, Default, worker_threads(2));
 runtime!(default_one, runtime_default, Default, current_thread());
 runtime!(tokio_many, runtime_tokio, Tokio, worker_threads(2));
 runtime!(tokio_one, runtime_tokio, Tokio, current_thread());
+runtime!(smol_many, runtime_smol, Smol, worker_threads(2));
+runtime!(smol_one, runtime_smol, Smol, current_thread());
 
 /// Those with threads of their own.
-pub const MANY: &[Start] = &[default_many::start, tokio_many::start];
+pub const MANY: &[Start] = &[default_many::start, tokio_many::start, smol_many::start];
 
 /// Makes each `async fn` a test on every runtime.
 macro_rules! on_every_runtime {
@@ -99,6 +103,8 @@ macro_rules! on_every_runtime {
             $crate::support::default_one,
             $crate::support::tokio_many,
             $crate::support::tokio_one,
+            $crate::support::smol_many,
+            $crate::support::smol_one,
         ))]
         async fn $name() $body
     )*};
@@ -111,7 +117,8 @@ macro_rules! with_every_runtime {
         fn $name($start: $crate::support::Start) $body
 
         mod $name {
-            crate::support::with_every_runtime!(@ $name default_many default_one tokio_many tokio_one);
+            crate::support::with_every_runtime!(@ $name
+                default_many default_one tokio_many tokio_one smol_many smol_one);
         }
     )*};
     (@ $test:ident $($name:ident)*) => {$(
