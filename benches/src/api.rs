@@ -65,8 +65,7 @@ impl Api for Traits {
 
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         address.send(listener.local_addr().expect("an address")).expect("a listening client");
-        loop {
-            let (stream, _) = listener.accept().await.expect("a connection");
+        while let Ok((stream, _)) = listener.accept().await {
             drop(runtime_traits::spawn(echo(stream)));
         }
     }
@@ -95,8 +94,7 @@ impl Api for Tokio {
 
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         address.send(listener.local_addr().expect("an address")).expect("a listening client");
-        loop {
-            let (stream, _) = listener.accept().await.expect("a connection");
+        while let Ok((stream, _)) = listener.accept().await {
             drop(tokio::spawn(echo(stream)));
         }
     }
@@ -128,8 +126,7 @@ impl Api for Smol {
 
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         address.send(listener.local_addr().expect("an address")).expect("a listening client");
-        loop {
-            let (stream, _) = listener.accept().await.expect("a connection");
+        while let Ok((stream, _)) = listener.accept().await {
             SMOL.spawn(echo(stream)).detach();
         }
     }

@@ -21,7 +21,7 @@ const fn gate(workload: Kind, subject: Subject, to: Subject, limit: f64) -> Gate
     Gate { workload, subject, to, limit }
 }
 
-pub(crate) const GATES: [Gate; 7] = [
+pub(crate) const GATES: [Gate; 11] = [
     // Our own runtime is at least as good as the one that most programs use.
     gate(SpawnMany, RuntimeDefault, Tokio, 1.0),
     gate(YieldMany, RuntimeDefault, Tokio, 1.0),
@@ -31,6 +31,10 @@ pub(crate) const GATES: [Gate; 7] = [
     gate(YieldMany, RuntimeTokio, Tokio, 1.1),
     gate(RemoteWake, RuntimeTokio, Tokio, 1.1),
     gate(TcpEcho, RuntimeTokio, Tokio, 1.1),
+    gate(SpawnMany, RuntimeSmol, Smol, 1.5),
+    gate(YieldMany, RuntimeSmol, Smol, 1.1),
+    gate(RemoteWake, RuntimeSmol, Smol, 1.1),
+    gate(TcpEcho, RuntimeSmol, Smol, 1.1),
 ];
 
 /// A gate, and what was measured.

@@ -17,6 +17,7 @@
 //!   task, and uses nothing of the runtime's but tasks, wakers and sockets (`workload`).
 //! - Two figures for each: the one that is compared, and one beside it, mostly the processor time of
 //!   the whole process. Where two workers share the work, wall time is half of that at best.
+//! - A verdict that all rounds share is worth more than one they do not; the report says which it is.
 //! - `--instructions` counts what one worker executes in user space instead, under callgrind: it
 //!   repeats to a fraction of a per cent and sees neither caches nor the kernel.
 //!
@@ -128,7 +129,7 @@ impl<'a> Wish<'a> {
             print!("{}", report::table(&results, workload));
         }
         let verdicts = gate::verdicts(&results);
-        print!("{}", report::gates(&verdicts));
+        print!("{}{}", report::gates(&verdicts), report::noise(&results));
         report::record(&facts, &results, &verdicts).map_err(|error| error.to_string())?;
         Ok(verdicts.iter().all(gate::Verdict::passes))
     }

@@ -14,6 +14,9 @@ use crate::workload::Kind;
 /// Where the last run is kept. Not in the history: figures that are to stay go into `rfcs/`.
 const RECORD: &str = "record/latest.jsonl";
 
+/// How much tokio may differ from itself before a run says little about differences of this size.
+const NOISE_MAX: f64 = 0.05;
+
 /// The table of one workload.
 pub(crate) fn table(results: &Results, workload: Kind) -> String {
     let [main, side] = workload.figures();
@@ -77,6 +80,21 @@ pub(crate) fn gates(verdicts: &[Verdict]) -> String {
             ratio.min,
             ratio.max,
         );
+    }
+    text
+}
+
+/// A warning for each workload in which tokio differs from itself.
+pub(crate) fn noise(results: &Results) -> String {
+    let mut text = String::new();
+    for workload in Kind::ALL {
+        let Some(ratio) = results.ratio(workload, Subject::Control, Subject::Tokio) else {
+            continue;
+        };
+        if (ratio.median - 1.0).abs() > NOISE_MAX {
+            let (name, ratio) = (workload.name(), ratio.median);
+            let _ = writeln!(text, "\nnot a quiet machine: {name}: tokio takes {ratio:.2} × tokio");
+        }
     }
     text
 }

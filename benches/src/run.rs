@@ -8,8 +8,8 @@
 //! Subjects that are compared run within seconds of each other, so a busy neighbour meets all of a
 //! round or shows as spread; and none is always the first after a pause.
 
-use std::io::Write as _;
-use std::process::{Command, exit};
+use std::io::{IsTerminal, stderr};
+use std::process::{Command, Stdio, exit};
 use std::thread;
 use std::time::Duration;
 
@@ -38,16 +38,23 @@ impl Plan {
         let mut results = Results::default();
         for round in 0..self.rounds {
             for &workload in &self.workloads {
-                eprint!("\rround {}/{}: {:<12}", round + 1, self.rounds, workload.name());
-                let _ = std::io::stderr().flush();
+                self.show_progress(round, workload);
                 for subject in turn(workload, round) {
                     let sample = in_a_process(workload, subject, workload.size(self.quick))?;
                     results.add(Measured { round, workload, subject, sample });
                 }
             }
         }
-        eprintln!();
+        if stderr().is_terminal() {
+            eprintln!();
+        }
         Ok(results)
+    }
+
+    fn show_progress(&self, round: usize, workload: Kind) {
+        if stderr().is_terminal() {
+            eprint!("\rround {}/{}: {:<12}", round + 1, self.rounds, workload.name());
+        }
     }
 }
 
@@ -65,7 +72,7 @@ fn in_a_process(workload: Kind, subject: Subject, size: usize) -> Result<Sample,
     let mut command = Command::new(std::env::current_exe().map_err(|error| error.to_string())?);
     command.args(arguments(workload, subject, WORKERS, size));
     let output = command
-        .stderr(std::process::Stdio::inherit())
+        .stderr(Stdio::inherit())
         .output()
         .map_err(|error| format!("{}: {error}", what()))?;
     if !output.status.success() {

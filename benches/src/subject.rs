@@ -22,6 +22,8 @@ pub(crate) enum Subject {
     /// smol through its own interface: one `Executor`, run by two threads that `block_on` it. That
     /// is what `SMOL_THREADS=2` makes of its global executor.
     Smol,
+    /// smol through `runtime_traits`.
+    RuntimeSmol,
     /// tokio, current-thread.
     TokioCt,
     /// Ours, current-thread.
@@ -32,8 +34,8 @@ use Subject::*;
 
 impl Subject {
     /// In the order of the tables.
-    pub(crate) const ALL: [Subject; 7] =
-        [Tokio, Control, RuntimeTokio, RuntimeDefault, Smol, TokioCt, DefaultCt];
+    pub(crate) const ALL: [Subject; 8] =
+        [Tokio, Control, RuntimeTokio, RuntimeDefault, Smol, RuntimeSmol, TokioCt, DefaultCt];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -42,6 +44,7 @@ impl Subject {
             RuntimeTokio => "runtime-tokio",
             RuntimeDefault => "runtime-default",
             Smol => "smol",
+            RuntimeSmol => "runtime-smol",
             TokioCt => "tokio-ct",
             DefaultCt => "default-ct",
         }
@@ -55,6 +58,7 @@ impl Subject {
     pub(crate) fn native(self) -> Option<Subject> {
         match self {
             RuntimeTokio => Some(Tokio),
+            RuntimeSmol => Some(Smol),
             _ => None,
         }
     }
@@ -82,6 +86,10 @@ impl Subject {
             }
             DefaultCt => {
                 let builder = runtime_default::Builder::new().current_thread();
+                builder.build().expect("a runtime").block_on(in_a_task::<Traits, _>(workload))
+            }
+            RuntimeSmol => {
+                let builder = runtime_smol::Builder::new().worker_threads(workers);
                 builder.build().expect("a runtime").block_on(in_a_task::<Traits, _>(workload))
             }
             Smol => {
