@@ -13,7 +13,13 @@ use runtime_traits::task::JoinHandle;
 use crate::sync::lock;
 use crate::{Builder, Runtime};
 
-static OWN: Mutex<Option<Handle>> = Mutex::new(None);
+static OWN: Mutex<Own> = Mutex::new(Own { handle: None, runtime: None });
+
+struct Own {
+    handle: Option<Handle>,
+    /// What was started here; it runs as long as the process.
+    runtime: Option<Runtime>,
+}
 
 /// This crate's own runtime.
 ///
@@ -22,13 +28,12 @@ static OWN: Mutex<Option<Handle>> = Mutex::new(None);
 /// If the system gives no thread or descriptor for it.
 pub fn handle() -> Handle {
     let mut own = lock(&OWN);
-    match &*own {
+    match &own.handle {
         Some(handle) if handle.info().state == State::Running => handle.clone(),
         _ => {
             let runtime = Runtime::new().expect("the system gives no threads for a runtime");
-            let handle = runtime.handle().clone();
-            std::mem::forget(runtime); // it runs as long as the process
-            own.insert(handle).clone()
+            own.handle = Some(runtime.handle().clone());
+            own.runtime.insert(runtime).handle().clone()
         }
     }
 }
@@ -97,7 +102,7 @@ pub fn entry<F: Future>(configure: impl FnOnce(&mut Config), main: F) -> F::Outp
 /// Makes the program's runtime this crate's own, unless there is one.
 fn adopt(handle: &Handle) {
     let mut own = lock(&OWN);
-    if own.as_ref().is_none_or(|own| own.info().state != State::Running) {
-        *own = Some(handle.clone());
+    if own.handle.as_ref().is_none_or(|own| own.info().state != State::Running) {
+        own.handle = Some(handle.clone());
     }
 }
