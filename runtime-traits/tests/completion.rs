@@ -27,7 +27,7 @@ use toy::{Toy, counted, give_way};
 
 /// Runs a test on runtimes of many seeds, and looks at each afterwards.
 fn with_seeds<F: Future<Output = ()>>(test: impl Fn(Arc<Toy<Proactor>>) -> F) {
-    for seed in 0..20 {
+    for seed in 0..10 {
         let _named = Named(seed);
         let toy = Toy::new(Proactor::new(seed));
         toy.run(test(toy.clone()));
@@ -79,7 +79,7 @@ fn an_echo_comes_back_in_order() {
             n
         });
         let (reader, writer) = TcpStream::connect(at).await.unwrap().into_split();
-        let sent = numbers(200_000);
+        let sent = numbers(100_000);
         let expected = sent.clone();
         let writing = spawn(async move { writer.write_all(&sent).await.unwrap() });
         let mut received = Vec::new();
@@ -216,7 +216,7 @@ fn a_failed_write_is_told_by_the_next_and_a_full_one_waits() {
             match poll_once(write.as_mut(), Waker::noop()) {
                 Poll::Ready(n) => written += n.unwrap(),
                 Poll::Pending if written > 8_000_000 => break,
-                Poll::Pending => match poll_flush_for(&ours, 2_000).await {
+                Poll::Pending => match poll_flush_for(&ours, 20).await {
                     true => {}
                     false => break,
                 },

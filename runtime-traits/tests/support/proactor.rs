@@ -108,7 +108,7 @@ impl Shared {
     fn run(&self, id: u64, op: Op, source: &Source, cancelled: &UnixStream) {
         let done = self.perform(op, source, cancelled);
         // Late and out of order.
-        for _ in 0..self.random(100) {
+        for _ in 0..self.random(5) {
             std::thread::yield_now();
         }
         let mut unwanted = Some(done);
