@@ -118,6 +118,8 @@ impl Drop for Registered {
         if let Ok(reactor) = self.reactor() {
             reactor.deregister(self.token);
         }
+        // Whoever polls it through others that own it finds out that it is gone.
+        self.sides.iter().for_each(Side::wake_all);
     }
 }
 

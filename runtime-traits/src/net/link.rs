@@ -322,6 +322,12 @@ impl Drop for Ready {
     }
 }
 
+impl Drop for Object {
+    fn drop(&mut self) {
+        self.sides.iter().for_each(Side::wake_all);
+    }
+}
+
 impl Object {
     fn poll_read(
         &self,

@@ -45,6 +45,7 @@
 extern crate self as runtime_smol;
 
 mod block_on;
+mod budget;
 mod builder;
 mod host;
 mod local;

@@ -96,7 +96,9 @@ impl Reactor for Shared {
     fn deregister(&self, token: Token) {
         if let Some(Some(entry)) = self.sources().entries.remove(token.0, Option::take) {
             self.sources().registered.fetch_sub(1, Ordering::Relaxed);
-            drop(entry);
+            let ways = entry.ways.clone();
+            drop(entry); // the last, unless somebody polls it: then it is given up when that returns
+            ways.iter().for_each(Way::wake);
         }
     }
 }

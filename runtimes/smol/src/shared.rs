@@ -8,12 +8,13 @@ use std::task::{Context, Poll};
 use std::thread;
 
 use runtime_traits::hooks::{
-    BlockOn, Blocking, Home, Info, Kind, LocalRunnable, LocalTask, Metrics, Ran, Reactor, Runnable,
-    Runtime, Spawn, SpawnLocal, State, Tag, Task, Timer, Why,
+    BlockOn, Blocking, Budget, Home, Info, Kind, LocalRunnable, LocalTask, Metrics, Ran, Reactor,
+    Runnable, Runtime, Spawn, SpawnLocal, State, Tag, Task, Timer, Why,
 };
 use runtime_traits::{Handle, Refused};
 use smol::Executor;
 
+use crate::budget::PerThread;
 use crate::host::Host;
 use crate::local;
 use crate::reactor::Sources;
@@ -116,6 +117,10 @@ impl Runtime for Shared {
 
     fn reactor(&self) -> Option<&dyn Reactor> {
         Some(self)
+    }
+
+    fn budget(&self) -> Option<&dyn Budget> {
+        Some(&PerThread)
     }
 
     fn metrics(&self) -> Metrics {
