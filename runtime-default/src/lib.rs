@@ -40,6 +40,7 @@ mod driver;
 mod global;
 mod hooks;
 mod idle;
+mod injector;
 mod parker;
 mod pool;
 mod reactor;

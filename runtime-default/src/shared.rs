@@ -12,11 +12,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::*, fence};
 
-use crossbeam_deque::{Injector, Steal, Stealer, Worker as Queue};
+use crossbeam_deque::{Steal, Stealer, Worker as Queue};
 use runtime_traits::hooks::{Drive, Home, LocalRunnable, Runnable, State, Tag, Task, TaskList};
 
 use crate::driver::Driver;
 use crate::idle::Idle;
+use crate::injector::Injector;
 use crate::parker::Parker;
 use crate::pool::Pool;
 use crate::sync::{Condvar, Mutex, lock};
@@ -31,7 +32,7 @@ pub(crate) struct Shared {
     pub(crate) idle: Idle,
     pub(crate) stations: Box<[Station]>,
     /// Jobs from outside of any worker.
-    injector: Injector<Runnable>,
+    injector: Injector,
     state: AtomicU8,
     /// Stations without a thread, and those who wait for one.
     vacant: Mutex<Vec<(usize, Queue<Runnable>)>>,
@@ -84,7 +85,7 @@ impl Shared {
             tasks: TaskList::new(),
             idle: Idle::new(workers),
             stations,
-            injector: Injector::new(),
+            injector: Injector::default(),
             state: AtomicU8::new(RUNNING),
             vacant: Mutex::new(queues.into_iter().enumerate().collect()),
             vacated: Condvar::new(),
@@ -132,10 +133,7 @@ impl Shared {
 
     /// A job from outside, and some more into the queue.
     pub(crate) fn take_injected(&self, into: &Queue<Runnable>) -> Option<Runnable> {
-        if self.injector.is_empty() {
-            return None;
-        }
-        taken(|| self.injector.steal_batch_and_pop(into))
+        self.injector.pop_batch(into)
     }
 
     /// Whether any queue holds a job.
@@ -235,7 +233,7 @@ impl Shared {
 
     /// Drops what is left in the injector: cancels those tasks, here.
     fn drain_injector(&self) {
-        while let Some(job) = taken(|| self.injector.steal()) {
+        while let Some(job) = self.injector.pop() {
             drop(job);
         }
     }

@@ -82,6 +82,13 @@ impl fmt::Display for NoRuntime {
 
 impl core::error::Error for NoRuntime {}
 
+#[cfg(feature = "std")]
+impl From<NoRuntime> for std::io::Error {
+    fn from(none: NoRuntime) -> Self {
+        std::io::Error::new(std::io::ErrorKind::Unsupported, none)
+    }
+}
+
 /// The runtime does not offer what was asked of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -34,6 +34,7 @@ const LAYERS: &[Layer] = &[
         below: &["runtime-hooks", "runtime-macros"],
         in_tests: RUNTIMES,
     },
+    Layer { place: "integration/", below: &["runtime-traits"], in_tests: RUNTIMES },
     Layer { place: "runtime-conformance/", below: &["runtime-traits"], in_tests: RUNTIMES },
     Layer { place: "bridges/*", below: &["runtime-traits"], in_tests: RUNTIMES },
     Layer {

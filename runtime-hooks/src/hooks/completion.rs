@@ -168,6 +168,13 @@ impl Done {
 ///
 /// # Contract
 ///
+/// - No method wakes a waker before it returns, and wakers run outside the driver's locks: sockets call
+///   these under locks of their own.
+/// - `abandon` releases the waker of that operation.
+/// - Sources are non-blocking; the driver waits in their stead, so "would block" is never a result.
+/// - Writes to a closed peer are errors, never `SIGPIPE`: the driver's business.
+/// - After the end, `submit` gives the operation back with an error made from [`Gone`](crate::Gone), and
+///   what is in flight ends with one.
 /// - **IO-10** (must) C1 to C3; the buffer comes back on success, error and explicit cancel; a result
 ///   that was complete before the cancel is not lost.
 pub unsafe trait Completion: Send + Sync {

@@ -145,11 +145,7 @@ pub(super) unsafe fn poll_hosted(raw: Raw, cx: &mut Context<'_>) -> Start {
         unsafe { raw.complete(true) };
         return Start::Cancel;
     }
-    if state.host_look().0 == Start::Cancel {
-        // SAFETY: we are the driver, and the task is not done.
-        unsafe { cancel_hosted(raw, JoinError::CANCELLED) };
-        return Start::Cancel;
-    }
+    // An abort during the poll found the host's waker in its slot: it has the host poll again.
     Start::Poll
 }
 

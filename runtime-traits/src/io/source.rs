@@ -11,12 +11,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::waiters::{Side, Who};
 use crate::hooks::{After, BorrowedSource, Dir, Reactor, Source, Token};
-use crate::{Capability, Handle, NoRuntime, io};
+use crate::{Capability, Handle, io};
 
 /// The current runtime, or the error that says that there is none.
 pub(crate) fn current() -> io::Result<Handle> {
-    Handle::try_current()
-        .map_err(|none: NoRuntime| io::Error::new(io::ErrorKind::Unsupported, none))
+    Ok(Handle::try_current()?)
 }
 
 /// Asks the runtime's budget, if it has one, whether the task may go on.
