@@ -50,6 +50,7 @@ extern crate self as runtime_tokio;
 
 mod block_on;
 mod builder;
+mod ending;
 mod local;
 mod owner;
 #[cfg(unix)]
