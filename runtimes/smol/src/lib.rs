@@ -46,6 +46,7 @@ extern crate self as runtime_smol;
 
 mod block_on;
 mod builder;
+mod ending;
 mod host;
 mod local;
 mod owner;

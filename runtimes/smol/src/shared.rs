@@ -14,6 +14,7 @@ use runtime_traits::hooks::{
 use runtime_traits::{Handle, Refused};
 use smol::Executor;
 
+use crate::ending::Ending;
 use crate::host::Host;
 use crate::local;
 use crate::reactor::Sources;
@@ -27,6 +28,7 @@ pub(crate) struct Shared {
     /// Threads of our own; zero: those that block.
     workers: usize,
     closed: AtomicBool,
+    ending: Ending,
     timers: Timers,
     sources: Sources,
 }
@@ -39,6 +41,7 @@ impl Shared {
             host,
             workers,
             closed: AtomicBool::new(false),
+            ending: Ending::default(),
             timers: Timers::new(),
             sources: Sources::new(),
         })
@@ -61,9 +64,18 @@ impl Shared {
         Handle::from_arc(self.me.upgrade().expect("called through a handle"))
     }
 
+    pub(crate) fn ending(&self) -> &Ending {
+        &self.ending
+    }
+
+    /// Whether the executor is our own, and its tasks end with the runtime.
+    pub(crate) fn is_ours(&self) -> bool {
+        matches!(self.host, Host::Own(_))
+    }
+
     /// Whether threads of our own poll tasks.
     pub(crate) fn has_workers(&self) -> bool {
-        self.workers > 0 && matches!(self.host, Host::Own(_))
+        self.workers > 0 && self.is_ours()
     }
 
     /// Refuses what comes from now on and wakes who waits, so that they hear of it. Gives our own
@@ -72,6 +84,7 @@ impl Shared {
         // Waiters check this after they have put their waker where the lines below find it.
         self.closed.store(true, Ordering::SeqCst);
         let executor = self.host.take();
+        self.ending.announce();
         self.timers.wake_all();
         self.sources.wake_all();
         executor
