@@ -58,6 +58,7 @@ mod reactor;
 mod shared;
 mod table;
 mod timer;
+mod way;
 
 use std::future::Future;
 use std::sync::OnceLock;
