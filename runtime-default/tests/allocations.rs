@@ -76,8 +76,6 @@ const TIMES: usize = 200;
 struct Each {
     what: &'static str,
     allocations: usize,
-    /// What a window may have beyond that.
-    more: usize,
     turns: usize,
     /// The count when this window began.
     before: usize,
@@ -86,7 +84,7 @@ struct Each {
 
 /// `for _ in each(1, "…") { … }`: one turn of the loop allocates once.
 fn each(allocations: usize, what: &'static str) -> Each {
-    Each { what, allocations, more: 0, turns: 0, before: 0, fewest: usize::MAX }
+    Each { what, allocations, turns: 0, before: 0, fewest: usize::MAX }
 }
 
 impl Iterator for Each {
@@ -106,18 +104,12 @@ impl Iterator for Each {
 }
 
 impl Each {
-    /// … or one more for so many turns.
-    fn or_one_in(mut self, turns: usize) -> Each {
-        self.more = TIMES.div_ceil(turns);
-        self
-    }
-
     fn check(&self) -> Option<()> {
         let (found, what) = (self.fewest, self.what);
         let expected = self.allocations * TIMES;
         let runtime = Handle::current().info();
         assert!(
-            (expected..=expected + self.more).contains(&found),
+            found == expected,
             "{what}, {TIMES} times: {found} allocations, not {expected}, on {runtime:?}"
         );
         None

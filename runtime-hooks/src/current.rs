@@ -28,7 +28,19 @@ mod slot {
 
     std::thread_local! {
         static CURRENT: Cell<*const Handle> = const { Cell::new(ptr::null()) };
+        static IN_TASK: Cell<bool> = const { Cell::new(false) };
         static THREAD: Cell<u64> = const { Cell::new(0) };
+    }
+
+    /// Notes whether the innermost scope is the poll of a task.
+    #[inline]
+    pub(super) fn enter_task(is_task: bool) -> bool {
+        IN_TASK.with(|in_task| in_task.replace(is_task))
+    }
+
+    #[cfg(feature = "std")]
+    pub(super) fn in_task() -> bool {
+        IN_TASK.with(Cell::get)
     }
 
     #[inline]
@@ -85,6 +97,14 @@ mod slot {
     pub(crate) fn thread() -> u64 {
         THREAD.with(|mine| *mine)
     }
+
+    pub(super) fn enter_task(_: bool) -> bool {
+        false
+    }
+
+    pub(super) fn in_task() -> bool {
+        false
+    }
 }
 
 #[cfg(not(any(feature = "std", loom, shuttle)))]
@@ -105,6 +125,11 @@ mod slot {
     pub(super) fn replace(_: *const Handle) -> *const Handle {
         get()
     }
+
+    #[inline]
+    pub(super) fn enter_task(_: bool) -> bool {
+        false
+    }
 }
 
 #[cfg(feature = "std")]
@@ -118,24 +143,48 @@ pub fn with<R>(f: impl FnOnce(Option<&Handle>) -> R) -> R {
     f(unsafe { slot::get().as_ref() })
 }
 
+/// Whether the innermost scope is the poll of a task of `handle`'s runtime.
+///
+/// Such a task will be dropped when its runtime ends, so it may wait for what will never come; a
+/// root future, or one that is polled by somebody else, would wait for ever.
+#[cfg(feature = "std")]
+pub fn is_task_of(handle: &Handle) -> bool {
+    slot::in_task() && with(|current| current == Some(handle))
+}
+
 /// Calls `f` with `handle` current, without entering the runtime's own context: for whoever stands
-/// in it already, as the driver of a task does.
+/// in it already.
 #[inline]
 pub(crate) fn set<R>(handle: &Handle, f: impl FnOnce() -> R) -> R {
+    scope(handle, false, f)
+}
+
+/// As [`set`], for the poll of a task.
+#[inline]
+pub(crate) fn set_task<R>(handle: &Handle, poll: impl FnOnce() -> R) -> R {
+    scope(handle, true, poll)
+}
+
+#[inline]
+fn scope<R>(handle: &Handle, is_task: bool, f: impl FnOnce() -> R) -> R {
     // The same handle, or a clone of it, is current for most polls: a worker sets its own once.
-    if with(|current| current.is_some_and(|current| current.is_clone_of(handle))) {
-        return f();
-    }
-    let _restore = Restore(slot::replace(ptr::from_ref(handle)));
+    let is_set = with(|current| current.is_some_and(|current| current.is_clone_of(handle)));
+    let handle = if is_set { slot::get() } else { slot::replace(ptr::from_ref(handle)) };
+    let _restore = Restore { handle, is_task: slot::enter_task(is_task) };
     f()
 }
 
-/// Puts the previous handle back (R1).
-struct Restore(*const Handle);
+/// Puts the previous scope back (R1).
+struct Restore {
+    handle: *const Handle,
+    is_task: bool,
+}
 
 impl Drop for Restore {
+    #[inline]
     fn drop(&mut self) {
-        slot::replace(self.0);
+        slot::replace(self.handle);
+        slot::enter_task(self.is_task);
     }
 }
 

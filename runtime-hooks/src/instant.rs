@@ -38,13 +38,19 @@ impl Instant {
     /// If no runtime is current, or the current one has no timer; the text names it.
     #[track_caller]
     pub fn now() -> Instant {
-        crate::current::with(|current| match current {
+        let now = crate::current::with(|current| match current {
             Some(handle) => match handle.runtime().timer() {
-                Some(timer) => timer.now(),
-                None => panic!("{}", handle.unsupported(Capability::Timer)),
+                Some(timer) => Ok(timer.now()),
+                None => Err(Some(handle.unsupported(Capability::Timer))),
             },
-            None => panic!("{}", crate::NoRuntime),
-        })
+            None => Err(None),
+        });
+        // Here and not in the closure, so that the caller's place is shown.
+        match now {
+            Ok(now) => now,
+            Err(Some(missing)) => panic!("{missing}"),
+            Err(None) => panic!("{}", crate::NoRuntime),
+        }
     }
 
     /// The instant `nanos` nanoseconds after the clock's beginning.

@@ -1,4 +1,4 @@
-//! A source is closed under a waiter, or was never there: by the peer, by this end, by its last owner.
+//! A source is closed under a waiter, by the peer, by this end, by its last owner; or was never there.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};

@@ -196,5 +196,7 @@ fn a_runtime_cannot_start_and_says_so() {
         assert!(is_limit(&error), "{error}");
         let error = runtime_tokio::Builder::new().build().map(drop).unwrap_err();
         assert!(is_limit(&error), "{error}");
+        let error = runtime_smol::Builder::new().build().map(drop).unwrap_err();
+        assert!(is_limit(&error), "{error}");
     });
 }

@@ -1,7 +1,7 @@
 //! What happens when things go wrong, on every runtime.
 //!
-//! The promise: every failure is a typed error, or a panic whose text says what to do. Nothing hangs,
-//! nothing is lost. Each file is one kind of fault.
+//! The promise: every failure is a typed error, or a panic whose text says what to do. Nothing
+//! hangs, nothing is lost. Each file is one kind of fault.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -181,8 +181,8 @@ fn sockets_are_missing() {
 #[test]
 fn other_kinds_of_tasks_are_missing() {
     run(async {
-        let blocking = task::spawn_blocking(|| unreachable!("nobody can run it")).await;
-        let blocking = blocking.map(|()| ()).unwrap_err();
+        let blocking = task::spawn_blocking::<_, ()>(|| unreachable!("nobody runs it"));
+        let blocking = blocking.await.unwrap_err();
         assert_eq!(blocking.unsupported(), Some(lacks(Capability::Blocking)));
         names_both(&blocking.to_string(), Capability::Blocking);
         assert_eq!(io::Error::from(blocking).kind(), io::ErrorKind::Unsupported);

@@ -23,7 +23,8 @@ fn names_the_ways_out(text: &str) {
 #[test]
 fn panics_name_the_ways_out_and_the_place_of_the_call() {
     let hour = Duration::from_secs(3600);
-    let calls: [(&str, fn(Duration)); 14] = [
+    type Call = fn(Duration);
+    let calls: [(&str, Call); 14] = [
         ("spawn", |_| drop(runtime_traits::spawn(async {}))),
         ("task::spawn", |_| drop(task::spawn(async {}))),
         ("spawn_local", |_| drop(task::spawn_local(async {}))),
@@ -115,7 +116,7 @@ with_every_runtime! {
     fn none_is_left_when_a_scope_ends(start: Start) {
         let owner = start();
         let handle = owner.handle();
-        assert_eq!(handle.enter(|| Handle::try_current()).as_ref(), Ok(&handle));
+        assert_eq!(handle.enter(Handle::try_current).as_ref(), Ok(&handle));
         assert_eq!(Handle::try_current(), Err(NoRuntime));
         assert_eq!(owner.block_on(async { Handle::try_current() }).as_ref(), Ok(&handle));
         assert_eq!(Handle::try_current(), Err(NoRuntime));

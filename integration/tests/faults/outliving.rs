@@ -30,7 +30,8 @@ fn use_up(wakers: Vec<Waker>) {
             scope.spawn(|| {
                 for waker in &wakers {
                     waker.wake_by_ref();
-                    waker.clone().wake();
+                    let copy = waker.clone();
+                    copy.wake();
                     assert!(waker.will_wake(&waker.clone()));
                 }
             });
@@ -76,7 +77,8 @@ with_every_runtime! {
             let owner = start();
             let (drops, (sender, wakers)) = (Drops::default(), channel());
             let tasks: Vec<_> =
-                (0..8).map(|_| owner.handle().spawn(gives_waker(sender.clone(), drops.probe()))).collect();
+                (0..8).map(|_| gives_waker(sender.clone(), drops.probe()))
+                    .map(|task| owner.handle().spawn(task)).collect();
             owner.block_on(async {
                 for _ in 0..5 {
                     task::yield_now().await;

@@ -13,7 +13,8 @@ use runtime_traits::task::{self, JoinHandle, TaskGroup, yield_now};
 use runtime_traits::time::{Instant, sleep, sleep_until};
 
 use crate::support::{
-    Drops, Gate, alone, announced, on_every_runtime, pair, panic_of, text, with_every_runtime,
+    Drops, Gate, alone, announced, on_every_runtime, pair, panic_of, poll_once, text,
+    with_every_runtime,
 };
 
 /// Panics when dropped.
@@ -119,11 +120,11 @@ on_every_runtime! {
     }
 
     async fn in_a_local_task_or_a_blocking_closure_it_goes_to_the_handle() {
-        let closure = task::spawn_blocking(|| panic!("the closure panics"));
-        let error = closure.await.map(|()| ()).unwrap_err();
+        let closure = task::spawn_blocking::<_, ()>(|| panic!("the closure panics"));
+        let error = closure.await.unwrap_err();
         assert!(error.to_string().ends_with("the closure panics"), "{error}");
-        let local = task::spawn_local(async { panic!("the local task panics") });
-        let error = local.await.map(|()| ()).unwrap_err();
+        let local: JoinHandle<()> = task::spawn_local(async { panic!("the local task panics") });
+        let error = local.await.unwrap_err();
         assert!(error.unsupported().is_some() || error.is_panic(), "{error}");
         all_is_well().await;
     }
@@ -134,7 +135,8 @@ on_every_runtime! {
         let task = runtime_traits::spawn(async { panic_any(Bomb(None)) });
         until(|| task.is_finished()).await;
         drop(task);
-        let error = runtime_traits::spawn(async { panic_any(7_u32) }).await.map(|()| ()).unwrap_err();
+        let task: JoinHandle<()> = runtime_traits::spawn(async { panic_any(7_u32) });
+        let error = task.await.unwrap_err();
         assert_eq!(error.to_string(), "the task panicked");
         assert_eq!(*error.into_panic().downcast::<u32>().unwrap(), 7);
         all_is_well().await;
@@ -247,16 +249,25 @@ on_every_runtime! {
         all_is_well().await;
     }
 
+    /// The runtime holds the last clone: the next waiter's takes its place, or the wake uses it up.
     async fn in_the_destructor_of_a_waker_it_is_contained() {
-        let waker = || Waker::from(Arc::new(Fuse));
-        let mut task = runtime_traits::spawn(async { yield_now().await });
-        {
-            let waker = waker();
-            let _ = poll_with(&mut task, &waker);
-            std::mem::forget(waker.clone()); // so that ours is not the last
-            std::mem::forget(waker);
+        for replaced in [true, false] {
+            let gate = Gate::default();
+            let opens = gate.clone();
+            let mut task = runtime_traits::spawn(async move { opens.wait().await });
+            let fuse = Arc::new(Fuse);
+            let burnt = Arc::downgrade(&fuse);
+            let waker = Waker::from(fuse);
+            assert!(poll_with(&mut task, &waker).is_pending());
+            drop(waker);
+            if replaced {
+                assert!(poll_once(Pin::new(&mut task)).await.is_pending());
+                assert_eq!(burnt.strong_count(), 0);
+            }
+            gate.open();
+            until(|| burnt.strong_count() == 0).await;
+            task.await.unwrap();
         }
-        task.await.unwrap();
         all_is_well().await;
     }
 }
@@ -278,15 +289,16 @@ with_every_runtime! {
         }
     }
 
-    /// One of the tasks that the end drops has a destructor that panics: the others are dropped, and
-    /// whoever ends the runtime is not hit.
+    /// Some of the tasks that the end drops have a destructor that panics: the others are dropped,
+    /// and whoever ends the runtime is not hit.
     fn in_a_destructor_at_the_end_the_others_are_dropped(start: Start) {
         let owner = start();
         let drops = Drops::default();
         let handle = owner.handle();
         let tasks: Vec<_> = (0..9)
             .map(|n| {
-                let (bomb, probe) = ((n % 3 == 1).then(|| Bomb(Some(drops.probe()))), drops.probe());
+                let bomb = (n % 3 == 1).then(|| Bomb(Some(drops.probe())));
+                let probe = drops.probe();
                 handle.spawn(async move {
                     let _probe = probe;
                     let _bomb = bomb;

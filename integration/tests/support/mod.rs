@@ -53,7 +53,9 @@ impl Owner {
     }
 
     pub fn shutdown_timeout(self, limit: Duration) {
-        each!(self, rt => _ = rt.shutdown_timeout(limit));
+        each!(self, rt => {
+            rt.shutdown_timeout(limit);
+        });
     }
 
     pub fn shutdown_background(self) {

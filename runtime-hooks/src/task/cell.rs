@@ -149,7 +149,7 @@ impl Raw {
         // SAFETY: a driver keeps the cell alive.
         let header = unsafe { self.header() };
         // SAFETY: the stage is ours, says the caller.
-        current::set(&header.rt, || unsafe { (header.vtable.poll)(self, cx) })
+        current::set_task(&header.rt, || unsafe { (header.vtable.poll)(self, cx) })
     }
 
     /// Drops the future, with the runtime entered, and stores `error` as the outcome.

@@ -35,7 +35,7 @@ use core::mem;
 use core::pin::Pin;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::{Context, Poll, Waker};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
 
@@ -220,11 +220,10 @@ impl Fan {
 
     /// One event: moves the epoch, then wakes all, in batches so that nothing is allocated.
     ///
-    /// A waker that panics does not keep the others from being woken; the first panic goes on when
-    /// that is done.
+    /// A waker that panics does not keep the others from being woken, and stays here: the caller is
+    /// a runtime's driver.
     fn wake_all(&self) {
         let mut batch: [Option<Waker>; BATCH] = array::from_fn(|_| None);
-        let mut panicked = None;
         let mut waiters = self.lock();
         self.epoch.fetch_add(1, Ordering::Release);
         let mut sweep = waiters.sweep();
@@ -233,17 +232,14 @@ impl Fan {
             drop(waiters);
             for waker in batch.iter_mut().filter_map(Option::take) {
                 if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-                    // A payload's own destructor may panic: the others are leaked.
-                    panicked.get_or_insert(mem::ManuallyDrop::new(payload));
+                    // The panic was printed; a payload's own destructor may panic, so it is leaked.
+                    mem::forget(payload);
                 }
             }
             if !more {
                 break;
             }
             waiters = self.lock();
-        }
-        if let Some(payload) = panicked {
-            resume_unwind(mem::ManuallyDrop::into_inner(payload));
         }
     }
 }

@@ -18,8 +18,8 @@ use crate::{Capability, Gone, Handle, NoRuntime, Unsupported};
 ///
 /// # Panics
 ///
-/// If no runtime is current or it has no timer ([`try_sleep`] says so instead); when polled, if the
-/// runtime has ended.
+/// If no runtime is current or it has no timer ([`try_sleep`] says so instead); when polled after the
+/// runtime has ended, by anybody but a task of that runtime, which is about to be dropped itself.
 ///
 /// ```
 /// # async fn example() {
@@ -29,7 +29,10 @@ use crate::{Capability, Gone, Handle, NoRuntime, Unsupported};
 /// ```
 #[track_caller]
 pub fn sleep(delay: Duration) -> Sleep {
-    try_sleep(delay).unwrap_or_else(|error| panic!("{error}"))
+    match try_sleep(delay) {
+        Ok(sleep) => sleep,
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// Waits until `deadline`, an instant of the current runtime's clock.
@@ -43,7 +46,10 @@ pub fn sleep(delay: Duration) -> Sleep {
 /// As [`sleep`].
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    try_sleep_until(deadline).unwrap_or_else(|error| panic!("{error}"))
+    match try_sleep_until(deadline) {
+        Ok(sleep) => sleep,
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// As [`sleep`], without a timer an error.
@@ -158,6 +164,15 @@ impl Sleep {
         timer.poll_until(&mut self.key, deadline, slack, cx)
     }
 
+    /// The runtime has ended. A task of its own is dropped with it, and need not hear of that.
+    fn never(&self, gone: Gone) -> Poll<()> {
+        #[cfg(feature = "std")]
+        if crate::hooks::current::is_task_of(&self.handle) {
+            return Poll::Pending;
+        }
+        panic!("a sleep cannot end: {gone}");
+    }
+
     fn timer(&self) -> &dyn Timer {
         self.handle.runtime().timer().expect("checked when it was made")
     }
@@ -169,7 +184,7 @@ impl Future for Sleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match self.poll_elapsed(cx) {
             Poll::Ready(Ok(())) => Poll::Ready(()),
-            Poll::Ready(Err(gone)) => panic!("a sleep cannot end: {gone}"),
+            Poll::Ready(Err(gone)) => self.never(gone),
             Poll::Pending => Poll::Pending,
         }
     }

@@ -10,12 +10,14 @@
 //! | current-thread, hosted | whoever blocks, or the host, perhaps on this very thread | the future and tasks |
 
 use std::cell::Cell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::ptr;
+use std::task::Poll;
 
 use runtime_traits::Refused;
 use runtime_traits::hooks::{BlockOn, Runtime as _, Tag};
+use smol::Executor;
 
 use crate::local;
 use crate::local::WhenWoken;
@@ -37,7 +39,7 @@ pub(crate) fn is_on_worker(runtime: &Shared) -> bool {
 }
 
 impl BlockOn for Shared {
-    fn block_on(&self, main: Pin<&mut dyn Future<Output = ()>>) -> Result<(), Refused> {
+    fn block_on(&self, mut main: Pin<&mut dyn Future<Output = ()>>) -> Result<(), Refused> {
         if self.is_closed() {
             return Err(Refused::SHUT_DOWN);
         }
@@ -47,12 +49,38 @@ impl BlockOn for Shared {
             return Err(Refused::SHUT_DOWN);
         }
         self.handle().enter(|| {
-            local::scope(self.tag(), main, |root| match &executor {
-                Some(executor) => smol::block_on(executor.run(WhenWoken::new(root))),
-                None => smol::block_on(root),
-            });
+            let ended = self.run(executor.as_deref(), main.as_mut());
             drop(executor); // with it the tasks, if the runtime has ended meanwhile
+            if ended {
+                smol::block_on(main);
+            }
         });
         Ok(())
+    }
+}
+
+impl Shared {
+    /// Runs `main` to its end, and tasks of `executor` beside it; `true` if that is ours and was ended
+    /// before.
+    fn run(
+        &self,
+        executor: Option<&Executor<'static>>,
+        main: Pin<&mut dyn Future<Output = ()>>,
+    ) -> bool {
+        let ended = Cell::new(false);
+        let mut watch = self.ending().watch();
+        let is_ended = || self.is_ours() && self.is_closed();
+        local::scope(self.tag(), main, |root| match executor {
+            Some(executor) => {
+                let mut root = WhenWoken::new(root);
+                let root = poll_fn(|cx| match Pin::new(&mut root).poll(cx) {
+                    Poll::Ready(()) => Poll::Ready(()),
+                    Poll::Pending => watch.poll(cx, is_ended).map(|()| ended.set(true)),
+                });
+                smol::block_on(executor.run(root));
+            }
+            None => smol::block_on(root),
+        });
+        ended.get()
     }
 }

@@ -67,7 +67,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// Those of the system: no threads.
+    /// Those of the system: no threads, no descriptors for the poller.
     pub fn build(self) -> io::Result<Runtime> {
         let processors = || thread::available_parallelism().map_or(1, NonZero::get);
         let workers = match self.current_thread {

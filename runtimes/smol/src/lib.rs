@@ -47,6 +47,7 @@ extern crate self as runtime_smol;
 mod block_on;
 mod budget;
 mod builder;
+mod ending;
 mod host;
 mod local;
 mod owner;

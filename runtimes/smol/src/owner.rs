@@ -3,7 +3,10 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::panic::catch_unwind;
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -31,8 +34,8 @@ use crate::{Builder, block_on as blocking};
 /// [`Gone`](runtime_traits::Gone). Blocking closures that have started are left alone. Dropped on a
 /// thread that polls its tasks, it ends as with `shutdown_background`.
 ///
-/// A runtime whose [`block_on`](Handle::block_on) polls tasks on another thread at that moment (as
-/// that of a current-thread runtime does) lets the tasks go when that call returns. A
+/// A thread inside [`block_on`](Handle::block_on) that polls tasks at that moment (as that of a
+/// current-thread runtime does) lets the tasks go, soon, and its future goes on without them. A
 /// [hosted](Runtime::hosted) one is only closed: its tasks are the host's.
 pub struct Runtime {
     shared: Arc<Shared>,
@@ -91,6 +94,7 @@ impl Runtime {
 
     /// Starts `workers` threads; none: whoever blocks does the work.
     pub(crate) fn start(workers: usize, name: &str) -> io::Result<Runtime> {
+        start_reactor()?;
         let mut runtime = Runtime::around(Shared::new(Host::own(), workers));
         let (stop, stopped) = bounded(1);
         runtime.stop = Some(stop);
@@ -173,6 +177,27 @@ impl Drop for Runtime {
     fn drop(&mut self) {
         self.end(None);
     }
+}
+
+/// Starts the process's reactor, which otherwise the first timer or source would do, with a panic if
+/// there are no descriptors.
+fn start_reactor() -> io::Result<()> {
+    static STARTED: OnceLock<()> = OnceLock::new();
+    if STARTED.get().is_some() {
+        return Ok(());
+    }
+    // It takes three descriptors; whether there are four is asked where the answer is an error.
+    #[cfg(unix)]
+    let room = (std::os::unix::net::UnixStream::pair()?, std::os::unix::net::UnixStream::pair()?);
+    #[cfg(unix)]
+    drop(room);
+    let arm = || {
+        let mut timer = smol::Timer::after(Duration::from_secs(3600));
+        Pin::new(&mut timer).poll(&mut Context::from_waker(Waker::noop())).is_pending()
+    };
+    catch_unwind(arm).map_err(|_| io::Error::other("smol's reactor cannot be started"))?;
+    STARTED.get_or_init(|| ());
+    Ok(())
 }
 
 /// A worker's place in the count, given up when dropped.

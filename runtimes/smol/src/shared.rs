@@ -15,6 +15,7 @@ use runtime_traits::{Handle, Refused};
 use smol::Executor;
 
 use crate::budget::PerThread;
+use crate::ending::Ending;
 use crate::host::Host;
 use crate::local;
 use crate::reactor::Sources;
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     /// Threads of our own; zero: those that block.
     workers: usize,
     closed: AtomicBool,
+    ending: Ending,
     timers: Timers,
     sources: Sources,
 }
@@ -40,6 +42,7 @@ impl Shared {
             host,
             workers,
             closed: AtomicBool::new(false),
+            ending: Ending::default(),
             timers: Timers::new(),
             sources: Sources::new(),
         })
@@ -62,9 +65,18 @@ impl Shared {
         Handle::from_arc(self.me.upgrade().expect("called through a handle"))
     }
 
+    pub(crate) fn ending(&self) -> &Ending {
+        &self.ending
+    }
+
+    /// Whether the executor is our own, and its tasks end with the runtime.
+    pub(crate) fn is_ours(&self) -> bool {
+        matches!(self.host, Host::Own(_))
+    }
+
     /// Whether threads of our own poll tasks.
     pub(crate) fn has_workers(&self) -> bool {
-        self.workers > 0 && matches!(self.host, Host::Own(_))
+        self.workers > 0 && self.is_ours()
     }
 
     /// Refuses what comes from now on and wakes who waits, so that they hear of it. Gives our own
@@ -73,6 +85,7 @@ impl Shared {
         // Waiters check this after they have put their waker where the lines below find it.
         self.closed.store(true, Ordering::SeqCst);
         let executor = self.host.take();
+        self.ending.announce();
         self.timers.wake_all();
         self.sources.wake_all();
         executor

@@ -10,6 +10,7 @@
 //! Whoever waits puts its waker into the way first and then looks whether the runtime was closed;
 //! closing sets the flag first and then wakes all ways. One of the two sees the other.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 
@@ -72,7 +73,10 @@ impl Wake for End {
     fn wake_by_ref(self: &Arc<Self>) {
         let waker = self.lock().take();
         if let Some(waker) = waker {
-            waker.wake();
+            // Foreign code: its panic, which was printed, keeps nobody else from being woken.
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+                std::mem::forget(payload); // its destructor may panic too
+            }
         }
     }
 }

@@ -15,12 +15,14 @@ use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 
 use runtime_traits::Refused;
 use runtime_traits::hooks::{BlockOn, Runtime as _};
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Runtime};
 
+use crate::ending;
 use crate::local;
 use crate::shared::Shared;
 
@@ -68,7 +70,7 @@ fn with<R>(allowed: bool, f: impl FnOnce() -> R) -> R {
 }
 
 impl BlockOn for Shared {
-    fn block_on(&self, main: Pin<&mut dyn Future<Output = ()>>) -> Result<(), Refused> {
+    fn block_on(&self, mut main: Pin<&mut dyn Future<Output = ()>>) -> Result<(), Refused> {
         if self.is_closed() {
             return Err(Refused::SHUT_DOWN);
         }
@@ -80,12 +82,41 @@ impl BlockOn for Shared {
             Some(driver) => driver,
             None => None,
         };
-        let root = |root: Pin<&mut dyn Future<Output = ()>>| match &driver {
-            Some(tokio) => unless_refused(root, |root| tokio.block_on(root)),
+        let ended = self.run(driver.as_deref(), main.as_mut())?;
+        if let Some(tokio) = driver.and_then(Arc::into_inner) {
+            // Nobody else drives it. Without waiting: its closures may wait for `main`.
+            if ended { tokio.shutdown_background() } else { drop(tokio) }
+        }
+        if ended {
+            self.handle().enter(|| with(false, || ending::alone(main)));
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// Runs `main` to its end; `true` if the runtime that `driver` drives was ended before that.
+    fn run(
+        &self,
+        driver: Option<&Runtime>,
+        main: Pin<&mut dyn Future<Output = ()>>,
+    ) -> Result<bool, Refused> {
+        let ended = Cell::new(false);
+        let mut watch = self.ending().watch();
+        let mut with_watch = |mut root: Pin<&mut dyn Future<Output = ()>>, tokio: &Runtime| {
+            let root = poll_fn(|cx| match root.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(()),
+                Poll::Pending => watch.poll(cx, || self.is_closed()).map(|()| ended.set(true)),
+            });
+            unless_refused(std::pin::pin!(root), |root| tokio.block_on(root))
+        };
+        let root = |root: Pin<&mut dyn Future<Output = ()>>| match driver {
+            Some(tokio) => with_watch(root, tokio),
             None => unless_refused(root, |root| self.tokio().block_on(root)),
         };
         let run = || with(false, || local::scope(self.tag(), main, root));
-        allowed(|| self.handle().enter(run)) // `allowed`, lest entering asks once more
+        allowed(|| self.handle().enter(run))?; // `allowed`, lest entering asks once more
+        Ok(ended.get())
     }
 }
 

@@ -50,6 +50,7 @@ extern crate self as runtime_tokio;
 
 mod block_on;
 mod builder;
+mod ending;
 mod local;
 mod owner;
 #[cfg(unix)]
@@ -57,6 +58,7 @@ mod reactor;
 mod shared;
 mod table;
 mod timer;
+mod way;
 
 use std::future::Future;
 use std::sync::OnceLock;

@@ -29,8 +29,8 @@ use crate::shared::Shared;
 /// [`Gone`](runtime_traits::Gone). Dropped inside a tokio context (in a task, say), where waiting is
 /// not allowed, it ends as with `shutdown_background`.
 ///
-/// A current-thread runtime whose [`block_on`](Handle::block_on) runs on another thread at that
-/// moment is ended by that call, when its future is ready. A [hosted](Runtime::hosted) one is only
+/// A current-thread runtime that a thread inside [`block_on`](Handle::block_on) drives at that moment
+/// is ended by that thread, soon, and the future goes on without it. A [hosted](Runtime::hosted) one is only
 /// closed: its tasks and threads are the host's.
 pub struct Runtime {
     shared: Arc<Shared>,

@@ -12,6 +12,7 @@ use runtime_traits::hooks::{
 };
 use runtime_traits::{Handle, Refused};
 
+use crate::ending::Ending;
 use crate::timer::Timers;
 use crate::{block_on, local};
 
@@ -22,6 +23,7 @@ pub(crate) struct Shared {
     tokio: tokio::runtime::Handle,
     /// Set before tokio's runtime begins to end, or while it does.
     closed: Arc<AtomicBool>,
+    ending: Ending,
     timers: Timers,
     #[cfg(unix)]
     sources: crate::reactor::Sources,
@@ -43,6 +45,7 @@ impl Shared {
             sources: crate::reactor::Sources::new(),
             tokio,
             closed,
+            ending: Ending::default(),
             driver: OnceLock::new(),
             sentinel,
         })
@@ -79,6 +82,11 @@ impl Shared {
 
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+        self.ending.announce();
+    }
+
+    pub(crate) fn ending(&self) -> &Ending {
+        &self.ending
     }
 
     pub(crate) fn is_closed(&self) -> bool {

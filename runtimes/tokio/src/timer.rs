@@ -11,12 +11,12 @@
 //!
 //! # Foreign code
 //!
-//! A waker is cloned, and dropped, under the lock of the slot that its key names. Only the holder of
-//! the key ever asks for that lock.
+//! A waker is cloned, and sometimes dropped, under the lock of the slot that its key names. Only the
+//! holder of the key ever asks for that lock. It is woken through a [`Way`], which contains its panic.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use runtime_traits::Gone;
@@ -26,6 +26,7 @@ use tokio::time::Sleep;
 
 use crate::shared::Shared;
 use crate::table::Table;
+use crate::way::Way;
 
 /// The longest single sleep. tokio's wheel ends after two years, and saturates.
 const FAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -43,6 +44,8 @@ struct Slot {
     /// The deadline that was asked for; the sleep may end before it.
     at: u64,
     sleep: Option<Pin<Box<Option<Sleep>>>>,
+    /// Stays as long as the table.
+    way: Option<Way>,
 }
 
 impl Timers {
@@ -98,7 +101,8 @@ impl Timer for Shared {
     fn forget(&self, key: &mut Key) {
         let key = key.take();
         if !key.is_none() {
-            self.timers().sleeps.remove(key.raw(), Slot::clear);
+            let waker = self.timers().sleeps.remove(key.raw(), Slot::clear);
+            drop(waker); // outside the lock
         }
     }
 }
@@ -147,6 +151,9 @@ impl Shared {
             aim = None;
         }
         slot.at = at.as_nanos();
+        let way = slot.way.get_or_insert_with(Way::new);
+        way.lead_to(cx.waker());
+        let cx = &mut Context::from_waker(way.waker());
         while let Some(mut sleep) = sleep.as_mut().as_pin_mut() {
             if let Some(aim) = aim {
                 sleep.as_mut().reset(aim);
@@ -165,10 +172,11 @@ impl Shared {
 }
 
 impl Slot {
-    /// Lets the sleep and its waker go; the box stays.
-    fn clear(&mut self) {
+    /// Lets the sleep go; the box stays. Gives the waker, to be dropped outside the lock.
+    fn clear(&mut self) -> Option<Waker> {
         if let Some(sleep) = &mut self.sleep {
-            sleep.set(None);
+            sleep.set(None); // had the way's waker only
         }
+        self.way.as_ref().and_then(Way::clear)
     }
 }

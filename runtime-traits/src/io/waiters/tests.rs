@@ -215,8 +215,7 @@ fn a_waker_that_panics_keeps_nobody_from_being_woken() {
             wait(&side, Who::Keyed(&mut key), &Waker::from(Arc::new(Bomb)));
         }
     }
-    let panic = catch_unwind(AssertUnwindSafe(|| side.wake_all())).unwrap_err();
-    assert_eq!(panic.downcast_ref(), Some(&"a waker's own"));
+    side.wake_all();
     assert!(counts.iter().all(|(count, _)| count.woken() == 1));
     wait(&side, Who::Owner, Waker::noop());
 }
