@@ -2,7 +2,6 @@
 
 use core::sync::atomic::AtomicBool;
 use std::boxed::Box;
-use std::panic::catch_unwind;
 use std::thread;
 use std::time::{Duration, Instant};
 use std::vec::Vec;
