@@ -31,7 +31,7 @@ mod tests;
 use crate::{
     hooks,
     reactor::{Reactor, wake_all},
-    sync::{Condvar, Mutex, lock},
+    sync::{Condvar, Mutex, lock, now},
     sys::{Events, Poller},
     timers::{Clock, Timers},
 };
@@ -39,7 +39,7 @@ use std::{
     fmt, io,
     sync::{Arc, PoisonError},
     task::Waker,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// A reactor and timers, driven together.
@@ -104,9 +104,9 @@ impl Driver {
                     self.seat_free.wait_while(seat, taken).unwrap_or_else(PoisonError::into_inner)
                 }
                 Some(delay) => {
-                    let start = Instant::now();
+                    let start = now();
                     let outcome = self.seat_free.wait_timeout_while(seat, delay, taken);
-                    left = Some(delay.saturating_sub(start.elapsed()));
+                    left = Some(delay.saturating_sub(now().duration_since(start)));
                     outcome.unwrap_or_else(PoisonError::into_inner).0
                 }
             };

@@ -24,11 +24,10 @@
 //! - **I3** If any worker is deep asleep, another one is the sentinel: deep ones are woken first.
 //! - **I4** `watched` is set only while a sleeper ticks; it is cleared before that sleeper searches.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst, fence};
 use std::time::Duration;
 
-use crate::sync::lock;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst, fence};
+use crate::sync::{Mutex, lock};
 
 /// How long the runtime may be unattended.
 pub(crate) const TICK: Duration = Duration::from_millis(10);

@@ -4,12 +4,11 @@
 //! this state asks for. User code that calls `thread::park` or `unpark` on the same thread can make
 //! us look at the state once more, and nothing else.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
-use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::sync::lock;
+use crate::sync::atomic::{AtomicU8, Ordering::SeqCst};
+use crate::sync::thread::{self, Thread};
+use crate::sync::{Mutex, lock, now, park_timeout};
 
 const AWAKE: u8 = 0;
 const PARKED: u8 = 1;
@@ -36,12 +35,12 @@ impl Parker {
             self.state.store(AWAKE, SeqCst); // it was notified before
             return true;
         }
-        let until = at_most.map(|at_most| Instant::now() + at_most);
+        let until = at_most.map(|at_most| now() + at_most);
         loop {
-            match until.map(|until| until.saturating_duration_since(Instant::now())) {
+            match until.map(|until| until.saturating_duration_since(now())) {
                 None => thread::park(),
                 Some(Duration::ZERO) => return self.state.swap(AWAKE, SeqCst) == NOTIFIED,
-                Some(left) => thread::park_timeout(left),
+                Some(left) => park_timeout(left),
             }
             if self.state.compare_exchange(NOTIFIED, AWAKE, SeqCst, SeqCst).is_ok() {
                 return true;

@@ -18,19 +18,23 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use crossbeam_deque::Worker as Queue;
 use runtime_traits::hooks::{Drive, Ran, Runnable};
 
 use crate::budget;
 use crate::idle::{Bed, TICK, Watch};
 use crate::shared::{Counts, Shared, SharedRef, Station};
+use crate::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use crate::sync::deque::Worker as Queue;
+use crate::sync::thread_local;
 
 /// After so many jobs a busy worker looks at the driver and the injector.
+#[cfg(not(shuttle))]
 const LOOK_AROUND: u32 = 61;
+#[cfg(shuttle)]
+const LOOK_AROUND: u32 = 3;
 
 thread_local! {
     /// The worker that this thread is, innermost first.
