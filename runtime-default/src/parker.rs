@@ -50,11 +50,19 @@ impl Parker {
 
     /// Runs `turn`, which `notify_driver` of an [`unpark`](Parker::unpark) ends; not at all if
     /// notified before.
+    ///
+    /// Another thread's turn may swallow that notification before ours has begun. So `turn` asks
+    /// [`is_driving`](Parker::is_driving) once more, when the next notification cannot miss it.
     pub(crate) fn drive(&self, turn: impl FnOnce()) {
         if self.state.compare_exchange(AWAKE, DRIVING, SeqCst, SeqCst).is_ok() {
             turn();
         }
         self.state.store(AWAKE, SeqCst);
+    }
+
+    /// Whether the driver's sleeper has not been notified yet.
+    pub(crate) fn is_driving(&self) -> bool {
+        self.state.load(SeqCst) == DRIVING
     }
 
     /// Ends the sleep, or the next one.

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use runtime_traits::hooks::{Drive, Ran, Runnable};
+use runtime_traits::hooks::{Ran, Runnable};
 
 use crate::budget;
 use crate::idle::{Bed, TICK, Watch};
@@ -228,7 +228,7 @@ impl Worker {
             return;
         }
         if self.shared.idle.driver_is_free() {
-            self.turn(Some(Duration::ZERO));
+            self.turn(Some(Duration::ZERO), || true);
         }
         if let Some(job) = self.shared.take_injected(&self.queue) {
             self.queue.push(job);
@@ -266,11 +266,12 @@ impl Worker {
         }
     }
 
-    /// One turn of the driver. What it woke is on this worker's queue then.
-    fn turn(&self, at_most: Option<Duration>) {
+    /// One turn of the driver, if it is still `wanted` when it could begin. What it woke is on this
+    /// worker's queue then.
+    fn turn(&self, at_most: Option<Duration>, wanted: impl Fn() -> bool) {
         self.in_turn.set(true);
         // An error of the poller itself (out of memory): the next turn tries again.
-        let _ = self.shared.driver.turn(at_most);
+        let _ = self.shared.driver.turn_if(at_most, wanted);
         self.in_turn.set(false);
         if self.queue.len() > 1 {
             self.shared.call_somebody();
@@ -300,7 +301,7 @@ impl Worker {
     fn lie_in(&self, bed: Bed, limit: Option<Duration>, root: Option<&Root<'_>>) {
         let parker = &self.station().parker;
         match bed {
-            Bed::Driver => parker.drive(|| self.turn(limit)),
+            Bed::Driver => parker.drive(|| self.turn(limit, || parker.is_driving())),
             Bed::Deep => _ = parker.park(None),
             Bed::Sentinel => self.watch(root),
         }
