@@ -7,14 +7,14 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::{Context, Wake, Waker};
-use std::thread::{self, Thread};
 
 use runtime_traits::Refused;
 use runtime_traits::hooks::BlockOn;
 
 use crate::shared::{Shared, SharedRef};
+use crate::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use crate::sync::thread::{self, Thread};
 use crate::worker::{self, Root, Signal};
 
 /// The hook, with the count that workers need.

@@ -13,7 +13,7 @@ const FULL: u32 = 128;
 /// Not inside a poll of a worker.
 const UNLIMITED: u32 = u32::MAX;
 
-thread_local! {
+crate::sync::thread_local! {
     static LEFT: Cell<u32> = const { Cell::new(UNLIMITED) };
 }
 

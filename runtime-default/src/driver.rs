@@ -31,7 +31,7 @@ mod tests;
 use crate::{
     hooks,
     reactor::{Reactor, wake_all},
-    sync::{Condvar, Mutex, lock},
+    sync::{Condvar, Mutex, lock, now, wait_timeout},
     sys::{Events, Poller},
     timers::{Clock, Timers},
 };
@@ -39,7 +39,7 @@ use std::{
     fmt, io,
     sync::{Arc, PoisonError},
     task::Waker,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// A reactor and timers, driven together.
@@ -92,27 +92,54 @@ impl Driver {
         self.poller.notify();
     }
 
+    /// A turn that does not begin unless it is still `wanted`.
+    ///
+    /// That is asked where a later notification cannot miss: when nobody else can take a turn any
+    /// more, or when somebody does, whom it ends (D3). It is asked under a lock, and should be no
+    /// more than a look at a flag that is set before [`notify`](hooks::Drive::notify) is called.
+    pub(crate) fn turn_if(
+        &self,
+        at_most: Option<Duration>,
+        wanted: impl Fn() -> bool,
+    ) -> io::Result<()> {
+        let Some((mut sitting, left)) = self.sit(at_most, wanted) else { return Ok(()) };
+        let mut wakers = std::mem::take(&mut *lock(&self.spare));
+        let outcome = match &mut sitting.events {
+            Some(events) => self.collect(events, left, &mut wakers),
+            None => Ok(()),
+        };
+        drop(sitting);
+        self.wake(wakers);
+        outcome
+    }
+
     /// Takes the seat, waiting for it if need be; returns it with what is left of the time, or
-    /// `None` if that was over first.
-    fn sit(&self, at_most: Option<Duration>) -> Option<(Sitting<'_>, Option<Duration>)> {
-        let taken = |seat: &mut Option<Events>| seat.is_none();
+    /// `None` if that was over first, or the turn not wanted any more.
+    fn sit(
+        &self,
+        at_most: Option<Duration>,
+        wanted: impl Fn() -> bool,
+    ) -> Option<(Sitting<'_>, Option<Duration>)> {
         let mut seat = lock(&self.seat);
-        let mut left = at_most;
-        if seat.is_none() {
-            seat = match at_most {
-                None => {
-                    self.seat_free.wait_while(seat, taken).unwrap_or_else(PoisonError::into_inner)
-                }
-                Some(delay) => {
-                    let start = Instant::now();
-                    let outcome = self.seat_free.wait_timeout_while(seat, delay, taken);
-                    left = Some(delay.saturating_sub(start.elapsed()));
-                    outcome.unwrap_or_else(PoisonError::into_inner).0
-                }
+        let (mut left, mut until) = (at_most, None);
+        while wanted() {
+            if let Some(events) = seat.take() {
+                return Some((Sitting { driver: self, events: Some(events) }, left));
+            }
+            if let Some(delay) = at_most {
+                let now = now();
+                let until = *until.get_or_insert_with(|| now.checked_add(delay));
+                left = until.map(|until| until.saturating_duration_since(now));
+            }
+            seat = match left {
+                None => self.seat_free.wait(seat).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => return None,
+                Some(left) => wait_timeout(&self.seat_free, &self.seat, seat, left).0,
             };
         }
-        let events = seat.take()?;
-        Some((Sitting { driver: self, events: Some(events) }, left))
+        // We may have been told that the seat is free: so is the next one who waits for it.
+        self.seat_free.notify_one();
+        None
     }
 
     /// Sleeps and collects.
@@ -140,15 +167,7 @@ impl Driver {
 
 impl hooks::Drive for Driver {
     fn turn(&self, at_most: Option<Duration>) -> io::Result<()> {
-        let Some((mut sitting, left)) = self.sit(at_most) else { return Ok(()) };
-        let mut wakers = std::mem::take(&mut *lock(&self.spare));
-        let outcome = match &mut sitting.events {
-            Some(events) => self.collect(events, left, &mut wakers),
-            None => Ok(()),
-        };
-        drop(sitting);
-        self.wake(wakers);
-        outcome
+        self.turn_if(at_most, || true)
     }
 
     fn notify(&self) {

@@ -3,14 +3,13 @@
 //! While a program runs under `#[runtime_default::main]`, that runtime is the one.
 
 use std::future::Future;
-use std::sync::Mutex;
 
 use runtime_traits::Handle;
 use runtime_traits::entry::Config;
 use runtime_traits::hooks::State;
 use runtime_traits::task::JoinHandle;
 
-use crate::sync::lock;
+use crate::sync::{Mutex, lock};
 use crate::{Builder, Runtime};
 
 static OWN: Mutex<Own> = Mutex::new(Own { handle: None, runtime: None });

@@ -21,14 +21,15 @@
 //!   so one of them sees the other.
 //! - **I2** Whoever takes a worker out of its bed to work counts it as *searching*; the last searcher
 //!   that finds work looks whether there is more, and if so wakes the next.
-//! - **I3** If any worker is deep asleep, another one is the sentinel: deep ones are woken first.
+//! - **I3** Whoever leaves the driver, or was the last to tick, appoints a successor among those who
+//!   sleep: the sentinel ticks from then on, or a deep sleeper becomes the sentinel, or the driver's
+//!   sleeper lies down anew. Only who was called to work does not: he looks at the queues himself.
 //! - **I4** `watched` is set only while a sleeper ticks; it is cleared before that sleeper searches.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst, fence};
 use std::time::Duration;
 
-use crate::sync::lock;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst, fence};
+use crate::sync::{Mutex, lock};
 
 /// How long the runtime may be unattended.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
@@ -116,24 +117,24 @@ impl Idle {
         (bed, beds.driver_ticks.then_some(TICK))
     }
 
-    /// `worker` got up. `true`: somebody called it to work, and counted it as searching.
+    /// `worker` got up from `bed`. `true`: somebody called it to work, and counted it as searching.
+    /// With that comes whom to rouse, as a successor (I3).
     pub(crate) fn get_up(&self, worker: usize, bed: Bed) -> (bool, Option<usize>) {
         let mut beds = lock(&self.beds);
-        let called = !beds.remove(worker);
-        if !called {
+        let relied_upon = beds.watched();
+        // The bed may be another by now: a deep sleeper that was made the sentinel.
+        let left = beds.remove(worker);
+        if left.is_some() {
             self.asleep.fetch_sub(1, SeqCst);
         }
-        let mut rouse = None;
-        if bed == Bed::Driver {
+        let drove = left.unwrap_or(bed) == Bed::Driver;
+        if drove {
             self.turns.fetch_add(1, SeqCst);
-            if beds.dozing {
-                // From now on somebody is awake: the sentinel must tick.
-                beds.dozing = false;
-                rouse = beds.sentinel;
-            }
         }
+        let unattended = !beds.watched() && (relied_upon || drove);
+        let rouse = unattended.then(|| beds.appoint(relied_upon)).flatten();
         self.watched.store(beds.watched(), SeqCst);
-        (called, rouse)
+        (left.is_none(), rouse)
     }
 
     /// What the sentinel does after a tick; `turns` is what it saw the last time.
@@ -169,9 +170,9 @@ impl Idle {
         Some(worker)
     }
 
-    /// Whether `worker` is still in bed: nobody called it.
-    pub(crate) fn is_in_bed(&self, worker: usize) -> bool {
-        lock(&self.beds).contains(worker)
+    /// Whether `worker` is the sentinel: it was not called, and may have become it in its bed (I3).
+    pub(crate) fn is_sentinel(&self, worker: usize) -> bool {
+        lock(&self.beds).sentinel == Some(worker)
     }
 
     /// Whether a sleeper will look after a single job that was just pushed, one tick later at most.
@@ -195,8 +196,8 @@ impl Idle {
         true
     }
 
-    /// Whether anybody searches.
-    pub(crate) fn somebody_searches(&self) -> bool {
+    /// Whether somebody searches, who will look at the queues once more when that ends (I2).
+    pub(crate) fn is_searched(&self) -> bool {
         self.searching.load(SeqCst) > 0
     }
 
@@ -222,24 +223,29 @@ impl Beds {
         Bed::Deep
     }
 
-    /// `false`: it was in none any more.
-    fn remove(&mut self, worker: usize) -> bool {
+    /// Out of its bed, if it is in one still.
+    fn remove(&mut self, worker: usize) -> Option<Bed> {
         if self.driver == Some(worker) {
             self.driver = None;
             self.driver_ticks = false;
-        } else if self.sentinel == Some(worker) {
+            return Some(Bed::Driver);
+        }
+        if self.sentinel == Some(worker) {
             self.sentinel = None;
             self.dozing = false;
-        } else if let Some(at) = self.deep.iter().position(|&deep| deep == worker) {
-            self.deep.swap_remove(at);
-        } else {
-            return false;
+            return Some(Bed::Sentinel);
         }
-        true
+        let at = self.deep.iter().position(|&deep| deep == worker)?;
+        self.deep.swap_remove(at);
+        Some(Bed::Deep)
     }
 
-    fn contains(&self, worker: usize) -> bool {
-        self.driver == Some(worker) || self.sentinel == Some(worker) || self.deep.contains(&worker)
+    /// Makes a sleeper tick and says whom to rouse for that (I3); the driver's, who gets up first,
+    /// only if jobs may have been left to us.
+    fn appoint(&mut self, jobs_too: bool) -> Option<usize> {
+        self.sentinel = self.sentinel.or_else(|| self.deep.pop());
+        self.dozing = false;
+        self.sentinel.or(self.driver.filter(|_| jobs_too))
     }
 
     /// Deep sleepers first (I3), the driver's last: waking him costs most.
@@ -251,5 +257,54 @@ impl Beds {
 
     fn watched(&self) -> bool {
         self.driver_ticks || (self.sentinel.is_some() && !self.dozing)
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    /// Three workers in the three beds.
+    fn all_asleep() -> Idle {
+        let idle = Idle::new(3);
+        (0..3).for_each(|_| idle.joined());
+        let beds = [0, 1, 2].map(|worker| idle.lie_down(worker));
+        let driver_ticks = Some(TICK); // as the others were awake
+        assert_eq!(beds.map(|(bed, _)| bed), [Bed::Driver, Bed::Sentinel, Bed::Deep]);
+        assert_eq!(beds[0].1, driver_ticks);
+        idle
+    }
+
+    #[test]
+    fn whoever_was_the_last_to_tick_appoints_a_successor() {
+        let idle = all_asleep();
+        assert_eq!(idle.get_up(0, Bed::Driver), (false, None), "the sentinel ticks");
+        assert_eq!(idle.get_up(1, Bed::Sentinel), (false, Some(2)), "a deep one takes over");
+        assert!(idle.is_sentinel(2) && idle.is_watched());
+        assert_eq!(idle.get_up(2, Bed::Deep), (false, None), "nobody is left");
+        assert!(!idle.is_watched());
+    }
+
+    #[test]
+    fn a_sentinel_that_leaves_makes_the_drivers_sleeper_tick() {
+        let idle = all_asleep();
+        assert_eq!(idle.call(), Some(2));
+        assert_eq!(idle.get_up(2, Bed::Deep), (true, None));
+        assert_eq!(idle.get_up(0, Bed::Driver), (false, None));
+        assert_eq!(idle.lie_down(0), (Bed::Driver, None), "the sentinel ticks");
+        assert_eq!(idle.get_up(1, Bed::Sentinel), (false, Some(0)));
+        assert_eq!(idle.get_up(0, Bed::Driver), (false, None));
+        assert_eq!(idle.lie_down(0), (Bed::Driver, Some(TICK)));
+        assert!(idle.end_search());
+    }
+
+    #[test]
+    fn a_driver_that_leaves_rouses_the_sentinel_from_its_doze() {
+        let idle = all_asleep();
+        let mut turns = usize::MAX;
+        assert_eq!(idle.watch(&mut turns), Watch::Tick);
+        assert_eq!(idle.watch(&mut turns), Watch::Doze);
+        assert_eq!(idle.get_up(0, Bed::Driver), (false, Some(1)));
+        assert!(idle.is_watched());
     }
 }

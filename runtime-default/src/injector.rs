@@ -5,11 +5,11 @@
 //! queue has had its longest moment.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use crossbeam_deque::Worker as Queue;
 use runtime_traits::hooks::Runnable;
 
+use crate::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use crate::sync::deque::Worker as Queue;
 use crate::sync::{Mutex, lock};
 
 /// How many jobs a worker takes along, at most.

@@ -62,6 +62,10 @@ pub use runtime::Runtime;
 #[cfg(feature = "macros")]
 pub use runtime_macros::{default_main as main, default_test as test};
 
+#[cfg(shuttle)]
+#[doc(hidden)]
+pub use sync::model;
+
 /// Parts that stand alone, for other runtime authors.
 pub mod parts {
     pub use crate::driver::Driver;

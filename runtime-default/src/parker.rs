@@ -4,12 +4,11 @@
 //! this state asks for. User code that calls `thread::park` or `unpark` on the same thread can make
 //! us look at the state once more, and nothing else.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
-use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::sync::lock;
+use crate::sync::atomic::{AtomicU8, Ordering::SeqCst};
+use crate::sync::thread::{self, Thread};
+use crate::sync::{Mutex, lock, now, park_timeout};
 
 const AWAKE: u8 = 0;
 const PARKED: u8 = 1;
@@ -36,12 +35,12 @@ impl Parker {
             self.state.store(AWAKE, SeqCst); // it was notified before
             return true;
         }
-        let until = at_most.map(|at_most| Instant::now() + at_most);
+        let until = at_most.map(|at_most| now() + at_most);
         loop {
-            match until.map(|until| until.saturating_duration_since(Instant::now())) {
+            match until.map(|until| until.saturating_duration_since(now())) {
                 None => thread::park(),
                 Some(Duration::ZERO) => return self.state.swap(AWAKE, SeqCst) == NOTIFIED,
-                Some(left) => thread::park_timeout(left),
+                Some(left) => park_timeout(left),
             }
             if self.state.compare_exchange(NOTIFIED, AWAKE, SeqCst, SeqCst).is_ok() {
                 return true;
@@ -51,11 +50,19 @@ impl Parker {
 
     /// Runs `turn`, which `notify_driver` of an [`unpark`](Parker::unpark) ends; not at all if
     /// notified before.
+    ///
+    /// Another thread's turn may swallow that notification before ours has begun. So `turn` asks
+    /// [`is_driving`](Parker::is_driving) once more, when the next notification cannot miss it.
     pub(crate) fn drive(&self, turn: impl FnOnce()) {
         if self.state.compare_exchange(AWAKE, DRIVING, SeqCst, SeqCst).is_ok() {
             turn();
         }
         self.state.store(AWAKE, SeqCst);
+    }
+
+    /// Whether the driver's sleeper has not been notified yet.
+    pub(crate) fn is_driving(&self) -> bool {
+        self.state.load(SeqCst) == DRIVING
     }
 
     /// Ends the sleep, or the next one.

@@ -28,7 +28,11 @@ mod tests;
 
 use crate::{
     contain::contain,
-    sync::{Builder, Condvar, JoinHandle, Mutex, MutexGuard, lock},
+    sync::{
+        Condvar, Mutex, MutexGuard, has_ended, lock, now,
+        thread::{Builder, JoinHandle},
+        wait_timeout,
+    },
 };
 use state::{Next, OnPush, Settled, State};
 use std::{
@@ -126,11 +130,11 @@ impl<J: Send + 'static> Pool<J> {
     pub fn join(&self, deadline: Option<Instant>) -> bool {
         let mut state = self.shared.lock();
         while state.threads() > 0 {
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(now()));
             if left == Some(Duration::ZERO) {
                 return false;
             }
-            state = wait(&self.shared.changed, state, left).0;
+            state = self.shared.wait(&self.shared.changed, state, left).0;
         }
         drop(state);
         // They are past their last job and hook: this waits for the system alone.
@@ -176,7 +180,7 @@ impl<J: Send + 'static> Shared<J> {
         let shared = self.clone();
         let Ok(handle) = builder.spawn(move || shared.work()) else { return false };
         let mut handles = lock(&self.handles);
-        handles.retain(|handle| !handle.is_finished());
+        handles.retain(|handle| !has_ended(handle));
         handles.push(handle);
         true
     }
@@ -188,7 +192,7 @@ impl<J: Send + 'static> Shared<J> {
             match state.settle(number) {
                 Settled::Served => return Ok(()),
                 Settled::Back(job) => return Err(job),
-                Settled::Wait => state = wait(&self.changed, state, None).0,
+                Settled::Wait => state = self.wait(&self.changed, state, None).0,
             }
         }
     }
@@ -229,32 +233,29 @@ impl<J: Send + 'static> Shared<J> {
                 Next::Stop => return None,
                 Next::Sleep => {
                     let expired;
-                    (state, expired) = wait(&self.work, state, Some(self.config.keep_alive));
+                    (state, expired) = self.wait(&self.work, state, Some(self.config.keep_alive));
                     next = state.woken(expired);
                 }
             }
         }
     }
 
+    /// Waits on a condition; whether the time was over.
+    fn wait<'a>(
+        &'a self,
+        condition: &Condvar,
+        state: MutexGuard<'a, State<J>>,
+        at_most: Option<Duration>,
+    ) -> (MutexGuard<'a, State<J>>, bool) {
+        match at_most {
+            None => (condition.wait(state).unwrap_or_else(PoisonError::into_inner), false),
+            Some(delay) => wait_timeout(condition, &self.state, state, delay),
+        }
+    }
+
     fn call(&self, hook: &Option<ThreadHook>) {
         if let Some(hook) = hook {
             contain(|| hook());
-        }
-    }
-}
-
-/// Waits on a condition; whether the time was over.
-fn wait<'a, T>(
-    condition: &Condvar,
-    guard: MutexGuard<'a, T>,
-    at_most: Option<Duration>,
-) -> (MutexGuard<'a, T>, bool) {
-    match at_most {
-        None => (condition.wait(guard).unwrap_or_else(PoisonError::into_inner), false),
-        Some(delay) => {
-            let outcome = condition.wait_timeout(guard, delay);
-            let (guard, timeout) = outcome.unwrap_or_else(PoisonError::into_inner);
-            (guard, timeout.timed_out())
         }
     }
 }

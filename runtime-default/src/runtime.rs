@@ -5,7 +5,6 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use runtime_traits::hooks::Task;
@@ -17,6 +16,7 @@ use crate::driver::Driver;
 use crate::pool::{Pool, PoolConfig, ThreadHook};
 use crate::seat::Seat;
 use crate::shared::{Shared, SharedRef};
+use crate::sync::{has_ended, now, thread, thread_local};
 use crate::worker;
 
 thread_local! {
@@ -120,7 +120,7 @@ impl Runtime {
     ///
     /// `true` if everything finished in time. With a limit of zero this does not wait.
     pub fn shutdown_timeout(mut self, limit: Duration) -> bool {
-        let deadline = Instant::now().checked_add(limit);
+        let deadline = now().checked_add(limit);
         self.shared.drain();
         let drained = limit.is_zero() || self.wait_for_tasks(limit);
         let empty = drained && self.shared.tasks.is_empty();
@@ -130,7 +130,7 @@ impl Runtime {
     /// Ends the runtime without waiting for anything: parked tasks are dropped here, the rest when
     /// its poll returns.
     pub fn shutdown_background(mut self) {
-        self.end(Some(Instant::now()));
+        self.end(Some(now()));
     }
 
     /// Drives, or lets the workers drive, until no task is left. `false`: the limit came first.
@@ -158,7 +158,7 @@ impl Runtime {
         drop(queued);
         let mut ended = self.join_workers(deadline);
         shared.drop_tasks();
-        if BLOCKING.get() {
+        if BLOCKING.with(Cell::get) {
             return false; // the pool's own thread cannot wait for the pool
         }
         ended &= shared.pool.join(deadline);
@@ -171,8 +171,8 @@ impl Runtime {
             return false; // inside one of them: they end by themselves
         }
         for thread in threads {
-            while deadline.is_some_and(|_| !thread.is_finished()) {
-                if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            while deadline.is_some_and(|_| !has_ended(&thread)) {
+                if deadline.is_some_and(|deadline| now() >= deadline) {
                     return false;
                 }
                 thread::sleep(Duration::from_micros(200));
@@ -200,7 +200,7 @@ impl fmt::Debug for Runtime {
 
 /// A deadline that nobody lives to see.
 fn far_away() -> Instant {
-    Instant::now() + Duration::from_secs(86_400 * 365)
+    now() + Duration::from_secs(86_400 * 365)
 }
 
 fn start_worker(
@@ -245,7 +245,7 @@ fn blocking_pool(builder: &Builder) -> Pool<Task> {
         keep_alive: builder.blocking_keep_alive,
         name: Arc::new(move |number| format!("{}-blocking", name(number))),
         on_start: Some(Arc::new(move || {
-            BLOCKING.set(true);
+            BLOCKING.with(|blocking| blocking.set(true));
             if let Some(start) = &start {
                 start();
             }

@@ -10,9 +10,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::*, fence};
 
-use crossbeam_deque::{Steal, Stealer, Worker as Queue};
 use runtime_traits::hooks::{Drive, Home, LocalRunnable, Runnable, State, Tag, Task, TaskList};
 
 use crate::driver::Driver;
@@ -20,6 +18,8 @@ use crate::idle::Idle;
 use crate::injector::Injector;
 use crate::parker::Parker;
 use crate::pool::Pool;
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::*, fence};
+use crate::sync::deque::{Steal, Stealer, Worker as Queue};
 use crate::sync::{Condvar, Mutex, lock};
 use crate::worker;
 

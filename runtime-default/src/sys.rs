@@ -7,7 +7,8 @@
 //!   `notify`, which ends the current or the next `wait` from any thread;
 //! - `Events`: a reusable buffer, iterated as [`Event`].
 //!
-//! `--cfg runtime_force_poll` picks the portable backend on Linux too, so that CI tests it there.
+//! `--cfg runtime_force_poll` picks the portable backend on Linux too, so that CI tests it there; `--cfg
+//! shuttle` one without a system.
 //!
 //! # Invariants (of every backend)
 //!
@@ -21,15 +22,29 @@
 //!
 //! Not here: what a key means, whom to wake, deadlines.
 
-#[cfg(all(any(target_os = "linux", target_os = "android"), not(runtime_force_poll)))]
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(any(runtime_force_poll, shuttle))))]
 mod epoll;
-#[cfg(all(any(target_os = "linux", target_os = "android"), not(runtime_force_poll)))]
+#[cfg(all(
+    any(target_os = "linux", target_os = "android"),
+    not(any(runtime_force_poll, shuttle))
+))]
 use epoll as backend;
 
-#[cfg(any(not(any(target_os = "linux", target_os = "android")), runtime_force_poll))]
+#[cfg(all(
+    any(not(any(target_os = "linux", target_os = "android")), runtime_force_poll),
+    not(shuttle)
+))]
 mod portable;
-#[cfg(any(not(any(target_os = "linux", target_os = "android")), runtime_force_poll))]
+#[cfg(all(
+    any(not(any(target_os = "linux", target_os = "android")), runtime_force_poll),
+    not(shuttle)
+))]
 use portable as backend;
+
+#[cfg(shuttle)]
+mod model;
+#[cfg(shuttle)]
+use model as backend;
 
 pub(crate) use backend::{Events, Poller};
 

@@ -32,7 +32,7 @@ mod tests;
 use crate::{
     hooks::{self, Gone, Instant, Key},
     reactor::wake_all,
-    sync::{Mutex, lock},
+    sync::{Mutex, lock, now},
     wheel::{NEVER, Wheel},
 };
 use std::{
@@ -57,13 +57,13 @@ pub enum Clock {
 impl Clock {
     /// The machine's clock, counting from now.
     pub fn machine() -> Clock {
-        Clock::Machine(std::time::Instant::now())
+        Clock::Machine(now())
     }
 
     /// Nanoseconds since the clock's beginning.
     pub fn now(&self) -> u64 {
         match self {
-            Clock::Machine(start) => whole_nanos(start.elapsed()),
+            Clock::Machine(start) => whole_nanos(now().saturating_duration_since(*start)),
             Clock::Manual(nanos) => nanos.load(Ordering::SeqCst),
         }
     }

@@ -18,19 +18,23 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use crossbeam_deque::Worker as Queue;
-use runtime_traits::hooks::{Drive, Ran, Runnable};
+use runtime_traits::hooks::{Ran, Runnable};
 
 use crate::budget;
 use crate::idle::{Bed, TICK, Watch};
 use crate::shared::{Counts, Shared, SharedRef, Station};
+use crate::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use crate::sync::deque::Worker as Queue;
+use crate::sync::thread_local;
 
 /// After so many jobs a busy worker looks at the driver and the injector.
+#[cfg(not(shuttle))]
 const LOOK_AROUND: u32 = 61;
+#[cfg(shuttle)]
+const LOOK_AROUND: u32 = 3;
 
 thread_local! {
     /// The worker that this thread is, innermost first.
@@ -178,8 +182,11 @@ impl Worker {
         let waker = root.as_ref().map(|root| Waker::from(root.signal.clone()));
         loop {
             if let (Some(root), Some(waker)) = (&mut root, &waker) {
-                if root.signal.woken.swap(false, SeqCst) && poll_root(root, waker).is_ready() {
-                    return true;
+                if root.signal.woken.swap(false, SeqCst) {
+                    self.found(); // its poll may take long, and others rely on those who search
+                    if poll_root(root, waker).is_ready() {
+                        return true;
+                    }
                 }
             }
             if self.shared.is_stopped() {
@@ -224,9 +231,9 @@ impl Worker {
             return;
         }
         if self.shared.idle.driver_is_free() {
-            self.turn(Some(Duration::ZERO));
+            self.turn(Some(Duration::ZERO), || true);
         }
-        if let Some(job) = self.shared.take_injected(&self.queue) {
+        if let Some(job) = self.take_injected() {
             self.queue.push(job);
         }
     }
@@ -235,11 +242,21 @@ impl Worker {
     fn search(&self) -> Option<Runnable> {
         if !self.searching.get() {
             if !self.shared.idle.start_search() {
-                return self.shared.take_injected(&self.queue);
+                return self.take_injected();
             }
             self.searching.set(true);
         }
         self.shared.steal(self.index, &self.queue)
+    }
+
+    /// Jobs from outside, by one who is not counted as searching. Whoever was called for them may find
+    /// the injector empty, so others are called for those that are on this worker's queue now.
+    fn take_injected(&self) -> Option<Runnable> {
+        let job = self.shared.take_injected(&self.queue)?;
+        if !self.queue.is_empty() {
+            self.shared.call_somebody();
+        }
+        Some(job)
     }
 
     /// Work was found: the last searcher sees to it that the next one is called, if there is more.
@@ -262,11 +279,12 @@ impl Worker {
         }
     }
 
-    /// One turn of the driver. What it woke is on this worker's queue then.
-    fn turn(&self, at_most: Option<Duration>) {
+    /// One turn of the driver, if it is still `wanted` when it could begin. What it woke is on this
+    /// worker's queue then.
+    fn turn(&self, at_most: Option<Duration>, wanted: impl Fn() -> bool) {
         self.in_turn.set(true);
         // An error of the poller itself (out of memory): the next turn tries again.
-        let _ = self.shared.driver.turn(at_most);
+        let _ = self.shared.driver.turn_if(at_most, wanted);
         self.in_turn.set(false);
         if self.queue.len() > 1 {
             self.shared.call_somebody();
@@ -278,54 +296,67 @@ impl Worker {
     fn sleep(&self, root: Option<&Root<'_>>) {
         if self.searching.replace(false) && self.shared.idle.end_search() && self.shared.has_work()
         {
-            return; // pushed while we were the last to search: nobody else was called
+            return self.search_on(); // pushed while we were the last to search: nobody was called
         }
         let (bed, limit) = self.shared.idle.lie_down(self.index);
-        // Announced; now the last look (I1 of `idle`). Work that others left is a searcher's, if there
-        // is one: he calls somebody if he does not take it all (I2).
-        let work = || !self.shared.idle.somebody_searches() && self.shared.has_work();
-        if !self.must_wake(root) && !work() {
+        // Announced; now the last look (I1 of `idle`), unless others will look after us (I2).
+        let mut work = !self.shared.idle.is_searched() && self.shared.has_work();
+        if !work && !self.must_wake(root) {
             Counts::bump(&self.station().counts.parks);
-            self.lie_in(bed, limit, root);
+            work = self.lie_in(bed, limit, root);
         }
         let (called, rouse) = self.shared.idle.get_up(self.index, bed);
         self.searching.set(called);
-        if let Some(sentinel) = rouse {
-            self.shared.unpark(sentinel);
+        if let Some(sleeper) = rouse {
+            self.shared.unpark(sleeper);
+        }
+        if work && !called {
+            self.search_on();
         }
     }
 
-    fn lie_in(&self, bed: Bed, limit: Option<Duration>, root: Option<&Root<'_>>) {
+    /// There is work that nobody else may know of. Counted as searching, we call others before
+    /// anything else that may take long (see `found`).
+    fn search_on(&self) {
+        self.searching.set(self.shared.idle.start_search());
+    }
+
+    /// Sleeps; `true` if there is work in somebody else's queue.
+    fn lie_in(&self, bed: Bed, limit: Option<Duration>, root: Option<&Root<'_>>) -> bool {
         let parker = &self.station().parker;
         match bed {
-            Bed::Driver => parker.drive(|| self.turn(limit)),
-            Bed::Deep => _ = parker.park(None),
-            Bed::Sentinel => self.watch(root),
+            Bed::Driver => parker.drive(|| self.turn(limit, || parker.is_driving())),
+            Bed::Deep => {
+                parker.park(None);
+                return self.watch(root); // if it was made the sentinel meanwhile
+            }
+            Bed::Sentinel => return self.watch(root),
         }
+        false
     }
 
-    /// Sleeps tick by tick while somebody works, and until called when nobody does.
-    fn watch(&self, root: Option<&Root<'_>>) {
+    /// Sleeps tick by tick while somebody works, and until called when nobody does. `true`: a tick
+    /// found work.
+    fn watch(&self, root: Option<&Root<'_>>) -> bool {
         let mut turns = usize::MAX;
         let mut limit = Some(TICK);
-        loop {
+        // Looked at before each sleep: one notification may stand for several.
+        while self.shared.idle.is_sentinel(self.index) && !self.must_wake(root) {
             let notified = self.station().parker.park(limit);
-            if !self.shared.idle.is_in_bed(self.index) || self.must_wake(root) {
-                return;
-            }
             limit = Some(TICK);
             if notified {
-                continue; // roused from a doze
+                continue; // roused from a doze, or one of the above
             }
             if self.shared.has_work() {
-                return;
+                return true;
             }
             match self.shared.idle.watch(&mut turns) {
-                Watch::GetUp => return,
+                Watch::GetUp => return false,
                 Watch::Doze => limit = None,
                 Watch::Tick => {}
             }
         }
+        false
     }
 
     /// Whether there is something that only this thread can do.

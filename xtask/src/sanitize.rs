@@ -51,6 +51,8 @@ fn address(shell: &mut Shell) -> Result<(), String> {
     let line = Line::new("rustup").words("run nightly cargo test --no-fail-fast --lib --tests");
     let line = line.words("--target").arg(HOST).packages(SUBJECTS);
     let line = line.arg("--target-dir").arg(shell.target.join("asan"));
+    let suppressions = shell.root.join("xtask/lsan.supp");
+    let line = line.env("LSAN_OPTIONS", format!("suppressions={}", suppressions.display()));
     shell.run_tests(line.env("RUSTFLAGS", "-Zsanitizer=address"));
     Ok(())
 }

@@ -149,7 +149,7 @@ fn two_threads_take_turns() {
 fn a_seat_that_is_given_up_goes_to_who_waits() {
     let driver = Driver::new().unwrap();
     for _ in 0..200 {
-        let (sitting, _) = driver.sit(None).unwrap();
+        let (sitting, _) = driver.sit(None, || true).unwrap();
         driver.notify();
         thread::scope(|scope| {
             let (driver, (about, told)) = (&driver, std::sync::mpsc::channel());
@@ -167,11 +167,11 @@ fn a_seat_that_is_given_up_goes_to_who_waits() {
 #[test]
 fn who_finds_the_seat_taken_waits_no_longer_than_its_turn() {
     let driver = Driver::new().unwrap();
-    let (sitting, _) = driver.sit(None).unwrap();
-    assert!(driver.sit(Some(Duration::ZERO)).is_none());
+    let (sitting, _) = driver.sit(None, || true).unwrap();
+    assert!(driver.sit(Some(Duration::ZERO), || true).is_none());
     driver.turn(Some(Duration::from_millis(1))).unwrap();
     drop(sitting);
-    assert!(driver.sit(Some(Duration::ZERO)).is_some());
+    assert!(driver.sit(Some(Duration::ZERO), || true).is_some());
 }
 
 #[test]
@@ -185,4 +185,17 @@ fn shutdown_ends_the_turn_and_the_waits() {
     });
     assert_eq!(wakes.count(), 1);
     driver.timers().forget(&mut key);
+}
+
+/// The worker that the bell was for may be late: another's turn has swallowed the notification, or
+/// another sits and is not the one to be notified.
+#[test]
+fn a_turn_that_is_not_wanted_any_more_does_not_begin() {
+    let driver = Driver::new().unwrap();
+    driver.notify();
+    driver.turn(Some(Duration::ZERO)).unwrap(); // swallows it
+    driver.turn_if(None, || false).unwrap();
+    let (sitting, _) = driver.sit(None, || true).unwrap();
+    driver.turn_if(None, || false).unwrap();
+    drop(sitting);
 }

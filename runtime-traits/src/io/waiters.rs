@@ -232,8 +232,8 @@ impl Fan {
             drop(waiters);
             for waker in batch.iter_mut().filter_map(Option::take) {
                 if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-                    // The panic was printed; a payload's own destructor may panic, so it is leaked.
-                    mem::forget(payload);
+                    // The panic was printed. If the payload's destructor panics too, that is leaked.
+                    _ = catch_unwind(AssertUnwindSafe(|| drop(payload))).map_err(mem::forget);
                 }
             }
             if !more {
