@@ -14,6 +14,7 @@ use std::task::Context;
 use std::time::Duration;
 
 use runtime_tokio::Builder;
+use runtime_traits::Handle;
 use runtime_traits::hooks::{After, Dir, Key};
 use support::Wakes;
 
@@ -92,12 +93,33 @@ fn hot_operations_allocate_nothing() {
     assert_eq!(allocations(sleep), block_on, "sleeping, beside what `block_on` takes");
 
     rt.block_on(async {
-        let mut count = 0;
-        for _ in 0..50 {
-            let before = ALLOCATIONS.load(Ordering::Relaxed);
-            handle.spawn(async {}).await.unwrap();
-            count = ALLOCATIONS.load(Ordering::Relaxed) - before;
-        }
-        assert_eq!(count, 2, "a task");
+        tasks_are_two::<16>(&handle).await;
+        tasks_are_two::<1024>(&handle).await;
+        tasks_are_two::<4096>(&handle).await;
+        let mut sleep = runtime_traits::time::sleep(Duration::from_secs(3600));
+        let far = sleep.deadline();
+        assert_eq!(
+            allocations(|| {
+                sleep.reset(far + Duration::from_secs(1));
+                assert!(sleep.poll_elapsed(cx).is_pending());
+                sleep.reset(far);
+                assert!(sleep.poll_elapsed(cx).is_pending());
+            }),
+            0,
+            "resetting a sleep"
+        );
+        assert_eq!(allocations(|| drop(Handle::current())), 0, "looking the runtime up");
     });
+}
+
+/// A spawn is our cell and tokio's, whatever the future's size.
+async fn tasks_are_two<const N: usize>(handle: &Handle) {
+    let mut count = 0;
+    for _ in 0..50 {
+        let bytes = [1u8; N];
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        handle.spawn(async move { std::hint::black_box(&bytes).len() }).await.unwrap();
+        count = ALLOCATIONS.load(Ordering::Relaxed) - before;
+    }
+    assert_eq!(count, 2, "a task of {N} bytes");
 }
