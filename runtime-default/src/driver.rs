@@ -50,8 +50,8 @@ pub struct Driver {
     /// `None` while somebody sits (D1).
     seat: Mutex<Option<Events>>,
     seat_free: Condvar,
-    /// An empty `Vec` with memory, for the next turn.
-    spare: Mutex<Vec<Waker>>,
+    /// Empty `Vec`s with memory, for the next turns: one for each thread that wakes at the same time.
+    spare: Mutex<Vec<Vec<Waker>>>,
 }
 
 impl Driver {
@@ -103,7 +103,7 @@ impl Driver {
         wanted: impl Fn() -> bool,
     ) -> io::Result<()> {
         let Some((mut sitting, left)) = self.sit(at_most, wanted) else { return Ok(()) };
-        let mut wakers = std::mem::take(&mut *lock(&self.spare));
+        let mut wakers = lock(&self.spare).pop().unwrap_or_default();
         let outcome = match &mut sitting.events {
             Some(events) => self.collect(events, left, &mut wakers),
             None => Ok(()),
@@ -158,10 +158,7 @@ impl Driver {
     /// Wakes each, and keeps the memory for the next turn.
     fn wake(&self, mut wakers: Vec<Waker>) {
         wake_all(wakers.drain(..));
-        let mut spare = lock(&self.spare);
-        if spare.capacity() < wakers.capacity() {
-            std::mem::swap(&mut *spare, &mut wakers);
-        }
+        lock(&self.spare).push(wakers);
     }
 }
 
