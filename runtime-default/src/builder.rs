@@ -88,7 +88,8 @@ impl Builder {
         self
     }
 
-    /// Called on every thread of the runtime's own before it works.
+    /// Called on every thread of the runtime's own before it works. A panic of it is printed and goes no
+    /// further.
     pub fn on_thread_start(mut self, hook: impl Fn() + Send + Sync + 'static) -> Builder {
         self.on_thread_start = Some(Arc::new(hook));
         self

@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use runtime_traits::hooks::Task;
@@ -12,6 +13,7 @@ use runtime_traits::task::JoinHandle;
 use runtime_traits::{Handle, time};
 
 use crate::builder::{Builder, Flavor};
+use crate::contain::contain;
 use crate::driver::Driver;
 use crate::pool::{Pool, PoolConfig, ThreadHook};
 use crate::seat::Seat;
@@ -20,8 +22,8 @@ use crate::sync::{has_ended, now, thread, thread_local};
 use crate::worker;
 
 thread_local! {
-    /// Whether this is a thread of some runtime's blocking pool.
-    static BLOCKING: Cell<bool> = const { Cell::new(false) };
+    /// The number of the blocking pool that this thread is of; 0 if of none.
+    static POOL: Cell<usize> = const { Cell::new(0) };
 }
 
 /// A runtime, and its threads.
@@ -40,6 +42,8 @@ pub struct Runtime {
     handle: Handle,
     shared: SharedRef,
     threads: Vec<thread::JoinHandle<()>>,
+    /// The number of its blocking pool.
+    pool: usize,
 }
 
 impl Runtime {
@@ -55,12 +59,15 @@ impl Runtime {
     pub(crate) fn start(builder: Builder) -> io::Result<Runtime> {
         let ours = builder.flavor == Flavor::MultiThread;
         let stations = builder.stations();
-        let shared = Shared::new(stations, ours, Driver::new()?, blocking_pool(&builder));
+        static POOLS: AtomicUsize = AtomicUsize::new(1);
+        let pool = POOLS.fetch_add(1, Relaxed);
+        let shared = Shared::new(stations, ours, Driver::new()?, blocking_pool(&builder, pool));
         let shared = Arc::new(shared);
         let mut runtime = Runtime {
             handle: Seat::handle(&shared),
             shared,
             threads: Vec::with_capacity(stations),
+            pool,
         };
         if ours {
             for number in 0..stations {
@@ -123,7 +130,7 @@ impl Runtime {
         let deadline = now().checked_add(limit);
         self.shared.drain();
         let drained = limit.is_zero() || self.wait_for_tasks(limit);
-        let empty = drained && self.shared.tasks.is_empty();
+        let empty = drained && self.shared.tasks_alive() == 0;
         self.end(deadline.or_else(|| Some(far_away()))) && empty
     }
 
@@ -138,7 +145,7 @@ impl Runtime {
         let shared = self.shared.clone();
         let empty = async move {
             let mut delay = Duration::from_micros(50);
-            while !shared.tasks.is_empty() {
+            while shared.tasks_alive() > 0 {
                 time::sleep(delay).await;
                 delay = (delay * 2).min(Duration::from_millis(5));
             }
@@ -158,7 +165,7 @@ impl Runtime {
         drop(queued);
         let mut ended = self.join_workers(deadline);
         shared.drop_tasks();
-        if BLOCKING.with(Cell::get) {
+        if POOL.with(Cell::get) == self.pool {
             return false; // the pool's own thread cannot wait for the pool
         }
         ended &= shared.pool.join(deadline);
@@ -223,7 +230,7 @@ struct Hooks(Option<ThreadHook>);
 impl Hooks {
     fn new(start: Option<ThreadHook>, stop: Option<ThreadHook>) -> Hooks {
         if let Some(start) = start {
-            start();
+            contain(|| start()); // a worker that is missing would be a hang
         }
         Hooks(stop)
     }
@@ -232,12 +239,13 @@ impl Hooks {
 impl Drop for Hooks {
     fn drop(&mut self) {
         if let Some(stop) = &self.0 {
-            stop();
+            contain(|| stop());
         }
     }
 }
 
-fn blocking_pool(builder: &Builder) -> Pool<Task> {
+/// A pool, whose threads know its `number`.
+fn blocking_pool(builder: &Builder, number: usize) -> Pool<Task> {
     let name = builder.thread_name.clone();
     let start = builder.on_thread_start.clone();
     Pool::new(PoolConfig {
@@ -245,7 +253,7 @@ fn blocking_pool(builder: &Builder) -> Pool<Task> {
         keep_alive: builder.blocking_keep_alive,
         name: Arc::new(move |number| format!("{}-blocking", name(number))),
         on_start: Some(Arc::new(move || {
-            BLOCKING.with(|blocking| blocking.set(true));
+            POOL.with(|pool| pool.set(number));
             if let Some(start) = &start {
                 start();
             }

@@ -108,7 +108,7 @@ impl SpawnLocal for Shared {
     }
 
     fn spawn(&self, home: Option<Home>, task: LocalTask) -> Result<(), (LocalTask, Refused)> {
-        let Some(home) = home.or_else(|| self.home()) else {
+        let Some(home) = home.or_else(|| self.home()).filter(|home| self.is_home(*home)) else {
             return Err((task, Refused::NOT_HERE));
         };
         if self.state() != State::Running {
@@ -140,13 +140,16 @@ impl Blocking for Shared {
 }
 
 impl Shared {
+    fn is_home(&self, home: Home) -> bool {
+        (home.0 as usize) < self.stations.len()
+    }
+
     fn metrics(&self) -> Metrics {
         let sum = |figure: fn(&Counts) -> u64| {
             Some(self.stations.iter().map(|station| figure(&station.counts)).sum())
         };
-        let local: usize = self.stations.iter().map(|station| station.local_tasks.len()).sum();
         let mut metrics = Metrics::default();
-        metrics.tasks_alive = Some((self.tasks.len() + local) as u64);
+        metrics.tasks_alive = Some(self.tasks_alive() as u64);
         metrics.queue_depth = Some(self.queue_depth() as u64);
         metrics.polls = sum(|counts| counts.polls.load(Relaxed));
         metrics.steals = sum(|counts| counts.steals.load(Relaxed));

@@ -141,6 +141,12 @@ impl Shared {
         !self.injector.is_empty() || self.stations.iter().any(|s| !s.stealer.is_empty())
     }
 
+    /// Tasks that are neither finished nor dropped.
+    pub(crate) fn tasks_alive(&self) -> usize {
+        let local = self.stations.iter().map(|station| station.local_tasks.len());
+        self.tasks.len() + local.sum::<usize>()
+    }
+
     pub(crate) fn queue_depth(&self) -> usize {
         self.injector.len() + self.stations.iter().map(|s| s.stealer.len()).sum::<usize>()
     }
@@ -149,7 +155,7 @@ impl Shared {
 
     /// Puts a local job on its home's queue and wakes the home.
     pub(crate) fn push_local(&self, home: Home, job: LocalRunnable) {
-        let station = &self.stations[home.0 as usize];
+        let Some(station) = self.stations.get(home.0 as usize) else { return job.leak() };
         lock(&station.local).push_back(job);
         station.has_local.store(true, SeqCst);
         if !worker::is_here(self, home.0 as usize) {

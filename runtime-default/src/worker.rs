@@ -203,16 +203,27 @@ impl Worker {
     #[inline]
     fn run_one(&self) -> bool {
         self.look_around();
-        if let Some(job) = self.station().pop_local() {
-            self.found();
-            if let Ran::Yielded(job) = self.count(|| budget::with_full(|| job.run())) {
-                self.station().push_back_local(job);
-            }
-            return true;
-        }
-        let Some(job) = self.queue.pop().or_else(|| self.search()) else { return false };
+        // Local jobs and others take turns, so that neither kind starves the other.
+        let local_first = self.jobs.get() % 2 == 0;
+        local_first && self.run_local() || self.run_shared() || !local_first && self.run_local()
+    }
+
+    fn run_local(&self) -> bool {
+        let Some(job) = self.station().pop_local() else { return false };
         self.found();
-        if let Ran::Yielded(job) = self.count(|| budget::with_full(|| job.run())) {
+        if let Ran::Yielded(job) = self.count(|| job.run()) {
+            self.station().push_back_local(job);
+        }
+        true
+    }
+
+    #[inline]
+    fn run_shared(&self) -> bool {
+        // Others' work is looked for when there is none of one's own.
+        let search = || if self.station().has_local() { None } else { self.search() };
+        let Some(job) = self.queue.pop().or_else(search) else { return false };
+        self.found();
+        if let Ran::Yielded(job) = self.count(|| job.run()) {
             self.queue.push(job);
         }
         true
@@ -220,7 +231,7 @@ impl Worker {
 
     fn count<R>(&self, poll: impl FnOnce() -> R) -> R {
         Counts::bump(&self.station().counts.polls);
-        poll()
+        budget::with_full(poll)
     }
 
     /// Every so many jobs: events, timers and jobs from outside must not starve.
@@ -366,14 +377,19 @@ impl Worker {
             || root.is_some_and(|root| root.signal.woken.load(SeqCst))
     }
 
-    /// Local tasks live as long as their thread works here.
+    /// Local tasks live as long as their thread works here. One that another thread is waking just
+    /// now stays on the list until its job has come.
     fn drop_local_tasks(&self) {
         let station = self.station();
-        while !station.local_tasks.is_empty() || station.has_local() {
+        loop {
             station.local_tasks.cancel_all();
             while let Some(job) = station.pop_local() {
                 drop(job);
             }
+            if station.local_tasks.is_empty() && !station.has_local() {
+                return;
+            }
+            crate::sync::thread::yield_now();
         }
     }
 }

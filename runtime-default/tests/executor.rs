@@ -183,6 +183,64 @@ fn local_tasks_stay_on_their_thread() {
     assert_eq!(ran, 200);
 }
 
+/// FAIR-1: a local task that always gives way lets the others run, and they it.
+#[test]
+fn local_tasks_and_others_take_turns() {
+    let runtime = Builder::new().current_thread().build().unwrap();
+    runtime.block_on(async {
+        let done = Arc::new(AtomicUsize::new(0));
+        let (here, there) = (done.clone(), done.clone());
+        let local = task::spawn_local(async move {
+            while here.load(SeqCst) == 0 {
+                yield_now().await;
+            }
+            here.store(2, SeqCst);
+        });
+        let shared = runtime_traits::spawn(async move {
+            there.store(1, SeqCst);
+            while there.load(SeqCst) != 2 {
+                yield_now().await;
+            }
+        });
+        local.await.unwrap();
+        shared.await.unwrap();
+    });
+}
+
+#[test]
+fn a_graceful_shutdown_waits_for_local_tasks_too() {
+    let runtime = Builder::new().worker_threads(1).build().unwrap();
+    let (opened, gate) = channel();
+    let (told, ended) = channel();
+    drop(runtime.spawn(async move {
+        drop(task::spawn_local(async move {
+            opened.send(()).unwrap();
+            time::sleep(Duration::from_millis(2)).await;
+            told.send(()).unwrap();
+        }));
+    }));
+    gate.recv().unwrap();
+    assert!(runtime.shutdown_timeout(Duration::from_secs(60)));
+    ended.try_recv().unwrap();
+}
+
+#[test]
+fn a_runtime_may_end_in_a_blocking_closure_of_another() {
+    let outer = Builder::new().worker_threads(1).build().unwrap();
+    let inner = Builder::new().worker_threads(1).build().unwrap();
+    let end = outer
+        .handle()
+        .enter(|| task::spawn_blocking(move || inner.shutdown_timeout(Duration::from_secs(60))));
+    assert!(outer.block_on(end).unwrap());
+}
+
+#[test]
+fn a_thread_hook_that_panics_costs_no_worker() {
+    let runtime = Builder::new().worker_threads(1).on_thread_start(|| panic!("hook")).build();
+    let runtime = runtime.unwrap();
+    assert_eq!(runtime.block_on(runtime.spawn(async { 3 })).unwrap(), 3);
+}
+
 #[test]
 fn a_local_task_is_dropped_at_home_when_its_thread_leaves() {
     struct Here(thread::ThreadId, Arc<AtomicUsize>);

@@ -15,6 +15,7 @@ use core::task::{Context, Poll, Waker};
 use super::list::Links;
 use super::state::{Duty, State};
 use crate::contain::{contain, contain_quietly, discard};
+use crate::hooks::Place;
 use crate::sync::UnsafeCell;
 use crate::{Capability, Handle, JoinError, Unsupported, current};
 
@@ -51,8 +52,9 @@ pub(super) struct Header {
     host: UnsafeCell<MaybeUninit<Waker>>,
     pub(super) links: Links,
     pub(super) meta: Meta,
-    /// Whether the memory is the runtime's `Place`'s, rather than the heap's.
-    placed: bool,
+    /// Whose the memory is, if not the heap's. Part of the runtime, which the cell's handle keeps alive
+    /// and which is only ever shared: what it lent once stays where it is.
+    place: Option<NonNull<dyn Place>>,
     /// For a local task: the thread's number, and its home.
     #[cfg(feature = "std")]
     pub(super) local: Option<super::local::Owner>,
@@ -110,7 +112,7 @@ impl Raw {
         future: F,
     ) -> Result<Raw, Unsupported> {
         let layout = Layout::new::<Cell<F>>();
-        let (memory, placed) = allocate(&rt, layout)?;
+        let (memory, place) = allocate(&rt, layout)?;
         let header = Header {
             vtable: &Cell::<F>::VTABLE,
             state: State::new(),
@@ -119,7 +121,7 @@ impl Raw {
             host: UnsafeCell::new(MaybeUninit::uninit()),
             links: Links::new(),
             meta,
-            placed,
+            place,
             #[cfg(feature = "std")]
             local,
         };
@@ -248,12 +250,12 @@ impl Raw {
         }
         // SAFETY: nobody else can reach the header any more. What is left in it needs no drop but the
         // handle, which outlives the memory because the place may be its runtime's.
-        let (rt, layout, placed) = unsafe {
+        let (rt, layout, place) = unsafe {
             let header = self.0.as_ptr();
-            ((&raw const (*header).rt).read(), (*header).vtable.layout, (*header).placed)
+            ((&raw const (*header).rt).read(), (*header).vtable.layout, (*header).place)
         };
-        // SAFETY: this is the memory that `allocate` gave for this layout.
-        unsafe { deallocate(&rt, self.0.cast(), layout, placed) };
+        // SAFETY: this is the memory that `allocate` gave for this layout, and `rt` is still there.
+        unsafe { deallocate(self.0.cast(), layout, place) };
         contain_quietly(|| drop(rt));
     }
 
@@ -423,18 +425,21 @@ unsafe fn drop_outcome<F: Future>(raw: Raw) {
 
 // ── memory ──────────────────────────────────────────────────────────────────────────────────
 
-/// Memory for `layout`, and whether it is the place's.
-fn allocate(rt: &Handle, layout: Layout) -> Result<(NonNull<u8>, bool), Unsupported> {
+/// Memory for `layout`, and the place it is from.
+fn allocate(rt: &Handle, layout: Layout) -> Result<Allocated, Unsupported> {
     if let Some(place) = rt.runtime().spawner().place() {
         let block = place.place(layout).ok_or_else(|| rt.unsupported(Capability::Memory))?;
-        return Ok((block, true));
+        // SAFETY: only the lifetime changes. The pointer is used while the cell holds a handle, and the
+        // runtime lends its parts for as long as it lives.
+        let place = unsafe { core::mem::transmute::<&dyn Place, &'static dyn Place>(place) };
+        return Ok((block, Some(NonNull::from(place))));
     }
     #[cfg(any(feature = "alloc", loom, shuttle))]
     {
         // SAFETY: a cell is never empty, it begins with its header.
         let block = unsafe { crate::sync::alloc(layout) };
         match NonNull::new(block) {
-            Some(block) => Ok((block, false)),
+            Some(block) => Ok((block, None)),
             None => alloc::alloc::handle_alloc_error(layout),
         }
     }
@@ -442,18 +447,20 @@ fn allocate(rt: &Handle, layout: Layout) -> Result<(NonNull<u8>, bool), Unsuppor
     Err(rt.unsupported(Capability::Memory))
 }
 
+type Allocated = (NonNull<u8>, Option<NonNull<dyn Place>>);
+
 /// # Safety
 ///
-/// `block` came from [`allocate`] with the same layout and flag, and is not used afterwards.
-unsafe fn deallocate(rt: &Handle, block: NonNull<u8>, layout: Layout, placed: bool) {
-    #[cfg(any(feature = "alloc", loom, shuttle))]
-    if !placed {
+/// `block` came from [`allocate`] with the same layout and place, is not used afterwards, and the
+/// runtime is still there.
+unsafe fn deallocate(block: NonNull<u8>, layout: Layout, place: Option<NonNull<dyn Place>>) {
+    match place {
+        // SAFETY: the place is part of the runtime, and gave the block.
+        Some(place) => unsafe { place.as_ref().unplace(block, layout) },
+        #[cfg(any(feature = "alloc", loom, shuttle))]
         // SAFETY: it came from the heap with this layout.
-        return unsafe { crate::sync::dealloc(block.as_ptr(), layout) };
-    }
-    debug_assert!(placed);
-    if let Some(place) = rt.runtime().spawner().place() {
-        // SAFETY: it came from this place, as getters answer the same for the runtime's life.
-        unsafe { place.unplace(block, layout) };
+        None => unsafe { crate::sync::dealloc(block.as_ptr(), layout) },
+        #[cfg(not(any(feature = "alloc", loom, shuttle)))]
+        None => {}
     }
 }

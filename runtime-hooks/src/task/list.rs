@@ -44,7 +44,7 @@ pub struct TaskList {
 #[repr(align(128))]
 struct Shard(Lock<Head>);
 
-/// What is to be done, without the lock, for a task that was taken off.
+/// What is to be done, without the lock, for a task that was marked.
 enum Cancelled {
     /// Retire it: the caller is its driver.
     Parked(Raw),
@@ -56,6 +56,8 @@ enum Cancelled {
 
 struct Head {
     first: Option<Raw>,
+    /// Those that were marked while a driver held them; they leave when they end.
+    marked: Option<Raw>,
     len: usize,
     closed: bool,
 }
@@ -138,50 +140,43 @@ impl TaskList {
             }
             // SAFETY: the caller is the driver of a cell that is new, so nobody else reads this.
             unsafe { raw.header() }.links.shard.with_mut(|s| unsafe { *s = shard });
+            head.len += 1;
             // SAFETY: under the lock; the old first is alive by L2.
-            unsafe { head.push(raw) };
+            unsafe { push(&mut head.first, raw) };
             true
         })
     }
 }
 
 impl Shard {
-    /// Takes one cell off and marks it; `None` when there are no more.
+    /// Marks one cell; `None` when there are no more.
+    ///
+    /// One that is parked leaves the list, and is the caller's. The others stay until they end: somebody
+    /// holds them, or is about to queue them.
     fn cancel_one(&self) -> Option<Cancelled> {
         self.0.with(|head| {
             let raw = head.first?;
             // SAFETY: it is linked, hence alive (L2), also during `abort`, as we hold the lock. If
             // that says `WakeHost`, the host slot's waker is ours (T3).
-            Some(unsafe {
+            let cancelled = unsafe {
                 head.remove(raw);
                 match raw.header().state.abort() {
-                    Duty::Schedule => Cancelled::Parked(raw),
+                    Duty::Schedule => return Some(Cancelled::Parked(raw)),
                     Duty::WakeHost => Cancelled::Hosted(raw.take_host()),
                     Duty::Nothing | Duty::Free => Cancelled::Held,
                 }
-            })
+            };
+            head.len += 1;
+            // SAFETY: under the lock; alive, since it is not done, and just taken off the other chain.
+            unsafe { push(&mut head.marked, raw) };
+            Some(cancelled)
         })
     }
 }
 
 impl Head {
     const fn new() -> Head {
-        Head { first: None, len: 0, closed: false }
-    }
-
-    /// # Safety
-    ///
-    /// The head's lock is held and `raw` is alive and in no list.
-    unsafe fn push(&mut self, raw: Raw) {
-        let after = self.first.replace(raw);
-        // SAFETY: alive, and under the lock (L1).
-        unsafe {
-            raw.place(|place| *place = Place { linked: true, before: None, after });
-            if let Some(after) = after {
-                after.place(|place| place.before = Some(raw));
-            }
-        }
-        self.len += 1;
+        Head { first: None, marked: None, len: 0, closed: false }
     }
 
     /// # Safety
@@ -193,13 +188,30 @@ impl Head {
             let Place { before, after, .. } = raw.place(|place| ptr::replace(place, Place::OUT));
             match before {
                 Some(before) => before.place(|place| place.after = after),
-                None => self.first = after,
+                None if self.first == Some(raw) => self.first = after,
+                None => self.marked = after,
             }
             if let Some(after) = after {
                 after.place(|place| place.before = before);
             }
         }
         self.len -= 1;
+    }
+}
+
+/// Puts a cell at the front of a chain.
+///
+/// # Safety
+///
+/// The lock of its shard is held, and `raw` is alive and in no list.
+unsafe fn push(first: &mut Option<Raw>, raw: Raw) {
+    let after = first.replace(raw);
+    // SAFETY: alive, and under the lock (L1).
+    unsafe {
+        raw.place(|place| *place = Place { linked: true, before: None, after });
+        if let Some(after) = after {
+            after.place(|place| place.before = Some(raw));
+        }
     }
 }
 

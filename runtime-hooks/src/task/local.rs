@@ -125,7 +125,7 @@ impl Future for LocalTask {
         // SAFETY: we are the driver, on the owner's thread (O1).
         match unsafe { poll_hosted(self.0, cx) } {
             Start::Poll => Poll::Pending,
-            Start::Cancel => Poll::Ready(()),
+            Start::Cancel | Start::Done => Poll::Ready(()),
         }
     }
 }

@@ -109,7 +109,7 @@ impl Future for Task {
         // SAFETY: we are the driver.
         match unsafe { poll_hosted(self.0, cx) } {
             Start::Poll => Poll::Pending,
-            Start::Cancel => Poll::Ready(()),
+            Start::Cancel | Start::Done => Poll::Ready(()),
         }
     }
 }
@@ -310,7 +310,13 @@ impl Drop for Runnable {
 pub(super) unsafe fn run(raw: Raw) -> Park {
     // SAFETY: a driver keeps the cell alive.
     let state = unsafe { &raw.header().state };
-    if state.start() == Start::Poll {
+    let start = state.start();
+    if start == Start::Done {
+        // SAFETY: we are the driver, and give that up; the outcome is not ours any more.
+        unsafe { raw.release(state.release_driver()) };
+        return Park::Cancel;
+    }
+    if start == Start::Poll {
         // SAFETY: the waker does not outlive the poll, during which we are the driver.
         let waker = unsafe { waker::borrowed(raw) };
         // SAFETY: a task that is scheduled is not done, so its stage is ours.
@@ -338,9 +344,12 @@ pub(super) unsafe fn run(raw: Raw) -> Park {
 ///
 /// The caller is the driver, and is so no longer afterwards.
 pub(super) unsafe fn cancel(raw: Raw) {
-    // SAFETY: a driver keeps the cell alive; started, it is not done.
+    // SAFETY: a driver keeps the cell alive; started, and not done before, its stage is ours.
     unsafe {
-        let _ = raw.header().state.start();
+        let state = &raw.header().state;
+        if state.start() == Start::Done {
+            return raw.release(state.release_driver());
+        }
         raw.finish(JoinError::CANCELLED);
         raw.complete(false);
     }

@@ -55,6 +55,8 @@ pub(super) enum Start {
     Poll,
     /// Drop it.
     Cancel,
+    /// It ended before: its host polled it to the end and made a job of it all the same. Let go.
+    Done,
 }
 
 /// What remains after a poll that was `Pending`.
@@ -145,8 +147,12 @@ impl State {
     pub(super) fn start(&self) -> Start {
         // One bit goes, the next one comes: an addition, which the hardware does in one step.
         let before = self.0.fetch_add(RUNNING - SCHEDULED, AcqRel);
-        debug_assert!(before & (SCHEDULED | RUNNING | DONE) == SCHEDULED, "started {before:#x}");
-        if before & CANCEL == 0 { Start::Poll } else { Start::Cancel }
+        debug_assert!(before & (SCHEDULED | RUNNING) == SCHEDULED, "started {before:#x}");
+        match before {
+            _ if before & DONE != 0 => Start::Done,
+            _ if before & CANCEL != 0 => Start::Cancel,
+            _ => Start::Poll,
+        }
     }
 
     /// Leaves `RUNNING` after `Pending`; stays in it if the answer is [`Park::Cancel`].
@@ -350,5 +356,15 @@ fn abort_the_process() -> ! {
     #[cfg(feature = "std")]
     std::process::abort();
     #[cfg(not(feature = "std"))]
-    panic!("a task has more wakers than fit in memory");
+    {
+        /// A panic while panicking ends the program, where a single one might be caught.
+        struct Again;
+        impl Drop for Again {
+            fn drop(&mut self) {
+                panic!("a task has more wakers than fit in memory");
+            }
+        }
+        let _again = Again;
+        panic!("a task has more wakers than fit in memory");
+    }
 }

@@ -314,6 +314,22 @@ fn an_abort_wakes_the_host_which_drops_the_future() {
 }
 
 #[test]
+fn a_host_that_makes_a_job_of_a_finished_task_harms_nobody() {
+    for drop_it in [false, true] {
+        let (_, handle) = Queue::new();
+        let (mut task, join) = Task::new(handle, Meta::new(None), async { 5 }).unwrap();
+        assert!(pin!(&mut task).poll(&mut Context::from_waker(Waker::noop())).is_ready());
+        let job = task.into_runnable();
+        if drop_it {
+            drop(job);
+        } else {
+            assert!(matches!(job.run(), Ran::Finished));
+        }
+        assert_eq!(ready(join).unwrap(), 5);
+    }
+}
+
+#[test]
 fn the_latest_waker_of_a_handle_is_woken_and_all_are_released() {
     let (queue, handle) = Queue::new();
     let mut join = handle.spawn(async {});
