@@ -28,11 +28,11 @@
 //! |---|---|
 //! | none (*core*) | [`task::spawn`], [`time`], [`hooks`]; `no_std`, no heap |
 //! | `alloc` | tasks in boxes |
-//! | `std` | threads, [`task::spawn_blocking`], `TaskGroup`, `io` traits |
-//! | `net` (default) | sockets, `io::Async`, name resolution |
+//! | `std` (default) | threads: `spawn_blocking`, `spawn_local`; `TaskGroup`, `entry`, the `io` traits |
+//! | `net` (default) | sockets, `io::Async`, `lookup_host` |
 //! | `macros` | `#[main]` and `#[test]` that take the runtime as an argument |
 //!
-//! Features add. None selects a runtime.
+//! `net` brings `std`, and `std` brings `alloc`. Features add; none selects a runtime.
 #![no_std]
 #![forbid(unsafe_op_in_unsafe_fn)]
 
