@@ -16,7 +16,7 @@
 //! - `SCHEDULED`: a driver holds the task and has not started ([`Task`](super::Task),
 //!   [`Runnable`](super::Runnable)); together with `RUNNING`: woken meanwhile. A hosted task keeps
 //!   it until its host drops the `Task`.
-//! - `RUNNING`: inside `Runnable::run`.
+//! - `RUNNING`: inside `Runnable::run`, or on its way back to the queue from there.
 //! - `DONE`: the future is dropped and the outcome stored.
 //! - `CANCEL`: the future is to be dropped rather than polled.
 //! - `HANDLE`: the join handle exists.
@@ -142,12 +142,15 @@ impl State {
 
     // ── the queue driver ────────────────────────────────────────────────────────────────────
 
-    /// `SCHEDULED → RUNNING`, by the holder of the `Runnable`.
+    /// Leaves `SCHEDULED` for `RUNNING`, by the holder of the `Runnable`.
     #[inline]
     pub(super) fn start(&self) -> Start {
-        // One bit goes, the next one comes: an addition, which the hardware does in one step.
-        let before = self.0.fetch_add(RUNNING - SCHEDULED, AcqRel);
-        debug_assert!(before & (SCHEDULED | RUNNING) == SCHEDULED, "started {before:#x}");
+        // A job that yielded is `RUNNING` still; nobody but the holder changes that bit. Either way
+        // the move is an addition, which the hardware does in one step.
+        let running = self.0.load(Relaxed) & RUNNING;
+        let step = (RUNNING - running).wrapping_sub(SCHEDULED);
+        let before = self.0.fetch_add(step, AcqRel);
+        debug_assert!(before & SCHEDULED != 0, "started {before:#x}");
         match before {
             _ if before & DONE != 0 => Start::Done,
             _ if before & CANCEL != 0 => Start::Cancel,
@@ -155,16 +158,17 @@ impl State {
         }
     }
 
-    /// Leaves `RUNNING` after `Pending`; stays in it if the answer is [`Park::Cancel`].
+    /// Leaves `RUNNING` after `Pending`; stays in it if the answer is [`Park::Cancel`], and also if it
+    /// is [`Park::Requeue`]: a job that goes back to its queue is not written to.
     #[inline]
     pub(super) fn park(&self) -> Park {
         let before = self.change(|s| match s {
-            _ if s & CANCEL != 0 || orphaned(s) => None,
+            _ if s & (CANCEL | SCHEDULED) != 0 || orphaned(s) => None,
             _ => Some(s & !RUNNING),
         });
         match before {
-            Ok(s) if s & SCHEDULED != 0 => Park::Requeue,
             Ok(_) => Park::Parked,
+            Err(s) if s & CANCEL == 0 && s & SCHEDULED != 0 => Park::Requeue,
             Err(_) => Park::Cancel,
         }
     }
