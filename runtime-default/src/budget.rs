@@ -37,11 +37,18 @@ impl Budget for Counted {
     }
 }
 
-/// Calls `poll` with a full budget.
+/// Calls `poll` with a full budget; what was left before is there again afterwards, also when it
+/// panics.
 #[inline]
 pub(crate) fn with_full<R>(poll: impl FnOnce() -> R) -> R {
-    let before = LEFT.with(|left| left.replace(FULL));
-    let result = poll();
-    LEFT.with(|left| left.set(before));
-    result
+    let _restore = Restore(LEFT.with(|left| left.replace(FULL)));
+    poll()
+}
+
+struct Restore(u32);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        LEFT.with(|left| left.set(self.0));
+    }
 }

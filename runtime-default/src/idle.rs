@@ -10,9 +10,9 @@
 //!
 //! So a runtime at rest sleeps without any tick, and while somebody works, somebody else looks after
 //! him: a job left behind a long poll is stolen, and a driver left by a worker in a long poll is
-//! taken over, one tick later at most. That is why a worker that polled the driver need not wake
-//! another before it runs what it found, and why a single job pushed on a busy worker's queue need
-//! not be announced ([`Idle::is_watched`]).
+//! taken over, two ticks later at most (the first one after a pause is spent on finding out). That
+//! is why a worker that polled the driver need not wake another before it runs what it found, and why
+//! a single job pushed on a busy worker's queue need not be announced ([`Idle::is_watched`]).
 //!
 //! # Invariants
 //!
