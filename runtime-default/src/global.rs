@@ -1,44 +1,49 @@
-//! The runtime of this crate's own, for code that has none: started at first use.
+//! The runtime of this crate's own, for code that has none: started at first use, and there as long as
+//! the process.
 //!
-//! While a program runs under `#[runtime_default::main]`, that runtime is the one.
+//! Inside a runtime of this crate, that one is meant instead; elsewhere, while the program's main
+//! function runs under `#[runtime_default::main]`, that one. (Not tests: they come and go side by side.)
 
 use std::future::Future;
+use std::sync::{Mutex, OnceLock};
+use std::thread;
 
 use runtime_traits::Handle;
 use runtime_traits::entry::Config;
 use runtime_traits::hooks::State;
 use runtime_traits::task::JoinHandle;
 
-use crate::sync::{Mutex, lock};
+use crate::seat::Seat;
+use crate::sync::lock;
 use crate::{Builder, Runtime};
 
-static OWN: Mutex<Own> = Mutex::new(Own { handle: None, runtime: None });
+/// The runtime of the program's main function, while that runs.
+static MAIN: Mutex<Option<Handle>> = Mutex::new(None);
 
-struct Own {
-    handle: Option<Handle>,
-    /// What was started here; it runs as long as the process.
-    runtime: Option<Runtime>,
-}
-
-/// This crate's own runtime.
+/// The current runtime if it is one of this crate's, otherwise the one of the program's main function,
+/// otherwise this crate's own.
 ///
 /// # Panics
 ///
 /// If the system gives no thread or descriptor for it.
 pub fn handle() -> Handle {
-    let mut own = lock(&OWN);
-    match &own.handle {
-        Some(handle) if handle.info().state == State::Running => handle.clone(),
-        _ => {
-            let runtime = Runtime::new().expect("the system gives no threads for a runtime");
-            own.handle = Some(runtime.handle().clone());
-            own.runtime.insert(runtime).handle().clone()
-        }
+    match Handle::try_current() {
+        Ok(current) if current.query::<Seat>().is_some() => current,
+        _ => main().unwrap_or_else(|| own().handle().clone()),
     }
 }
 
-/// Starts a task on this crate's own runtime, from anywhere, also from plain synchronous code, and
-/// whichever runtime is current.
+fn main() -> Option<Handle> {
+    lock(&MAIN).clone().filter(|main| main.info().state == State::Running)
+}
+
+fn own() -> &'static Runtime {
+    static OWN: OnceLock<Runtime> = OnceLock::new();
+    OWN.get_or_init(|| Runtime::new().expect("the system gives no threads for a runtime"))
+}
+
+/// Starts a task on [`handle`]'s runtime, from anywhere: from plain synchronous code, or from a task of
+/// another crate's runtime, it goes to this crate's own.
 ///
 /// ```
 /// let join = runtime_default::spawn(async { 40 + 2 });
@@ -53,7 +58,7 @@ where
     handle().spawn(future)
 }
 
-/// Runs a future to its end on this thread, with this crate's own runtime current.
+/// Runs a future to its end on this thread, with [`handle`]'s runtime current.
 ///
 /// # Panics
 ///
@@ -67,7 +72,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Runs a blocking closure on a thread of this crate's own runtime.
+/// Runs a blocking closure on a thread of [`handle`]'s runtime.
 #[track_caller]
 pub fn spawn_blocking<F, T>(work: F) -> JoinHandle<T>
 where
@@ -94,14 +99,8 @@ pub fn entry<F: Future>(configure: impl FnOnce(&mut Config), main: F) -> F::Outp
     }
     let runtime = builder.build().expect("the system gives no threads for a runtime");
     config.check(runtime.handle());
-    adopt(runtime.handle());
-    runtime.block_on(main)
-}
-
-/// Makes the program's runtime this crate's own, unless there is one.
-fn adopt(handle: &Handle) {
-    let mut own = lock(&OWN);
-    if own.handle.as_ref().is_none_or(|own| own.info().state != State::Running) {
-        own.handle = Some(handle.clone());
+    if thread::current().name() == Some("main") {
+        *lock(&MAIN) = Some(runtime.handle().clone());
     }
+    runtime.block_on(main)
 }
