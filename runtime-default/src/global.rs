@@ -1,11 +1,11 @@
 //! The runtime of this crate's own, for code that has none: started at first use, and there as long as
 //! the process.
 //!
-//! Inside a runtime of this crate, that one is meant instead; elsewhere, while the program's main
-//! function runs under `#[runtime_default::main]`, that one. (Not tests: they come and go side by side.)
+//! While the program's main function runs under `#[runtime_default::main]`, its runtime is the one. (Not
+//! those of tests: they come and go side by side.)
 
 use std::future::Future;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use runtime_traits::Handle;
@@ -13,28 +13,27 @@ use runtime_traits::entry::Config;
 use runtime_traits::hooks::State;
 use runtime_traits::task::JoinHandle;
 
-use crate::seat::Seat;
-use crate::sync::lock;
 use crate::{Builder, Runtime};
 
 /// The runtime of the program's main function, while that runs.
 static MAIN: Mutex<Option<Handle>> = Mutex::new(None);
 
-/// The current runtime if it is one of this crate's, otherwise the one of the program's main function,
-/// otherwise this crate's own.
+/// The runtime of the program's main function if that is one of this crate's, otherwise this crate's own;
+/// whichever is current.
 ///
 /// # Panics
 ///
 /// If the system gives no thread or descriptor for it.
 pub fn handle() -> Handle {
-    match Handle::try_current() {
-        Ok(current) if current.query::<Seat>().is_some() => current,
-        _ => main().unwrap_or_else(|| own().handle().clone()),
-    }
+    main().unwrap_or_else(|| own().handle().clone())
+}
+
+fn the_main() -> MutexGuard<'static, Option<Handle>> {
+    MAIN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn main() -> Option<Handle> {
-    lock(&MAIN).clone().filter(|main| main.info().state == State::Running)
+    the_main().clone().filter(|main| main.info().state == State::Running)
 }
 
 fn own() -> &'static Runtime {
@@ -100,7 +99,7 @@ pub fn entry<F: Future>(configure: impl FnOnce(&mut Config), main: F) -> F::Outp
     let runtime = builder.build().expect("the system gives no threads for a runtime");
     config.check(runtime.handle());
     if thread::current().name() == Some("main") {
-        *lock(&MAIN) = Some(runtime.handle().clone());
+        *the_main() = Some(runtime.handle().clone());
     }
     runtime.block_on(main)
 }

@@ -4,7 +4,6 @@
 //! share the tag, so they are one runtime; but each counts its own handles, so workers that spawn do
 //! not contend for one counter.
 
-use std::any::{Any, TypeId};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -80,11 +79,6 @@ impl Runtime for Seat {
 
     fn metrics(&self) -> Metrics {
         self.shared().metrics()
-    }
-
-    /// Tells this crate's runtimes from others.
-    fn query(&self, id: TypeId) -> Option<&dyn Any> {
-        (id == TypeId::of::<Seat>()).then_some(self as &dyn Any)
     }
 }
 
