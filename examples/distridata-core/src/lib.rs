@@ -38,3 +38,5 @@
 //! | `engine` | one lock around the data, and the group commit | spawns |
 //! | `server`, `replication` | clients, primaries, followers | sockets, timers |
 #![forbid(unsafe_code)]
+
+pub mod log;
