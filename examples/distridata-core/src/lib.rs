@@ -38,3 +38,13 @@
 //! | `engine` | one lock around the data, and the group commit | spawns |
 //! | `server`, `replication` | clients, primaries, followers | sockets, timers |
 #![forbid(unsafe_code)]
+
+pub mod command;
+pub mod journal;
+pub mod op;
+pub mod pubsub;
+pub mod resp;
+pub mod store;
+
+#[cfg(test)]
+mod testing;

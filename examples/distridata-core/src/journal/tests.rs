@@ -1,0 +1,1 @@
+//! Promises J1 and J2, with random failures.

@@ -1,0 +1,1 @@
+//! Promises S1–S4, with random ops.
