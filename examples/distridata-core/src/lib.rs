@@ -39,4 +39,21 @@
 //! | `server`, `replication` | clients, primaries, followers | sockets, timers |
 #![forbid(unsafe_code)]
 
+pub mod client;
+pub mod command;
+mod engine;
+pub mod journal;
 pub mod log;
+mod node;
+pub mod op;
+pub mod pubsub;
+mod replication;
+pub mod resp;
+mod server;
+pub mod store;
+
+#[cfg(test)]
+mod testing;
+
+pub use engine::Fsync;
+pub use node::{Node, Settings, StartError};

@@ -1,0 +1,154 @@
+//! Feeds one follower: what it lacks, then whatever is new.
+//!
+//! Two halves on one connection: one sends, the other hears how far the follower's log is safe. If
+//! either fails the follower is let go; it comes back by itself.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use futures_lite::future::or;
+use runtime_traits::net::TcpStream;
+use runtime_traits::{io, task, time};
+
+use super::link::{receive, send, within};
+use super::message::{Answer, Kind, PAYLOAD_MAX, Pulse, VERSION, decode_offset};
+use crate::engine::Engine;
+use crate::log::{Read, Reader, SnapshotFile};
+use crate::node::Shared;
+
+/// What a follower says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hello {
+    pub(crate) version: u64,
+    pub(crate) epoch: u64,
+    pub(crate) offset: u64,
+}
+
+/// What the follower gets.
+struct Offer {
+    answer: Answer,
+    snapshot: Option<Arc<SnapshotFile>>,
+    reader: Reader,
+}
+
+/// Feeds a follower until the connection breaks.
+///
+/// # Cancellation
+///
+/// Safe: the follower connects again.
+pub(crate) async fn feed(
+    shared: &Shared,
+    stream: &TcpStream,
+    peer: SocketAddr,
+    hello: Hello,
+) -> io::Result<()> {
+    if hello.version != VERSION {
+        let line =
+            format!("-ERR this node speaks version {VERSION} of the replication protocol\r\n");
+        return stream.write_all(line.as_bytes()).await;
+    }
+    let Some(offer) = offer(&shared.engine, hello) else {
+        return stream.write_all(b"-ERR the log is being replaced, try again\r\n").await;
+    };
+    stream.write_all(offer.answer.to_string().as_bytes()).await?;
+    let seat = shared.followers.enter(peer);
+    let sending = async {
+        pulse(shared, stream).await?;
+        if let Some(snapshot) = offer.snapshot {
+            send_snapshot(stream, snapshot).await?;
+        }
+        send_frames(shared, stream, offer.reader).await
+    };
+    or(sending, hear(shared, stream, |offset| seat.safe_at(offset))).await
+}
+
+/// Decides what the follower needs; `None` while the log is being replaced.
+fn offer(engine: &Engine, hello: Hello) -> Option<Offer> {
+    let tail = engine.tail();
+    if engine.has_in_its_history(hello.epoch, hello.offset) {
+        if let Some(reader) = tail.start(hello.offset) {
+            return Some(Offer { answer: Answer::Continue, snapshot: None, reader });
+        }
+    }
+    match tail.newest_snapshot() {
+        Some((snapshot, reader)) => {
+            let answer = Answer::Snapshot { offset: snapshot.offset(), len: snapshot.body_len() };
+            Some(Offer { answer, snapshot: Some(snapshot), reader })
+        }
+        None => Some(Offer { answer: Answer::Restart, snapshot: None, reader: tail.start(0)? }),
+    }
+}
+
+async fn send_snapshot(stream: &TcpStream, snapshot: Arc<SnapshotFile>) -> io::Result<()> {
+    let mut position = 0;
+    while position < snapshot.body_len() {
+        let snapshot = Arc::clone(&snapshot);
+        let part = blocking(move || {
+            let mut part = Vec::new();
+            snapshot.read_at(&mut part, PAYLOAD_MAX, position)?;
+            Ok(part)
+        });
+        let part = part.await?;
+        send(stream, Kind::Snapshot, &part).await?;
+        position += part.len() as u64;
+    }
+    Ok(())
+}
+
+/// Sends what is safe here, and a pulse when nothing is new.
+async fn send_frames(shared: &Shared, stream: &TcpStream, mut reader: Reader) -> io::Result<()> {
+    loop {
+        let growth = shared.engine.growth();
+        let safe = shared.engine.safe();
+        let read = blocking(move || {
+            let mut part = Vec::new();
+            let read = reader.read(&mut part, PAYLOAD_MAX, safe)?;
+            Ok((reader, part, read))
+        });
+        let (after, part, read) = read.await?;
+        reader = after;
+        match read {
+            Read::Over => return Err(io::Error::other("this node's log was replaced")),
+            Read::Bytes(0) => {
+                let rest = async {
+                    time::sleep(shared.settings.heartbeat).await;
+                    true
+                };
+                let grown = async {
+                    growth.await;
+                    false
+                };
+                if or(grown, rest).await {
+                    pulse(shared, stream).await?;
+                }
+            }
+            Read::Bytes(_) => send(stream, Kind::Frames, &part).await?,
+        }
+    }
+}
+
+async fn pulse(shared: &Shared, stream: &TcpStream) -> io::Result<()> {
+    let pulse = Pulse { end: shared.engine.safe(), chain: shared.chain() };
+    send(stream, Kind::Pulse, &pulse.encode()).await
+}
+
+/// Hears from the follower; an error once it has been silent for too long.
+async fn hear(shared: &Shared, stream: &TcpStream, safe_at: impl Fn(u64)) -> io::Result<()> {
+    let mut payload = Vec::new();
+    loop {
+        let kind = within(shared.settings.patience(), receive(stream, &mut payload)).await?;
+        if kind != Kind::Safe {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "a follower does not send data",
+            ));
+        }
+        safe_at(decode_offset(&payload)?);
+    }
+}
+
+async fn blocking<R: Send + 'static>(
+    work: impl FnOnce() -> io::Result<R> + Send + 'static,
+) -> io::Result<R> {
+    task::spawn_blocking(work).await.map_err(io::Error::other)?
+}

@@ -1,0 +1,156 @@
+//! Keeps this node like another one: connects, catches up, goes on, and begins again when it breaks.
+
+use std::time::Duration;
+
+use runtime_traits::net::TcpStream;
+use runtime_traits::{io, time};
+
+use super::link::{receive, send, within};
+use super::message::{Answer, Garbled, Kind, Pulse, VERSION};
+use crate::client;
+use crate::engine::{Engine, random};
+use crate::log::Incoming;
+use crate::log::frame::Frames;
+use crate::node::Shared;
+
+/// Pause after the first failure; it doubles with each further one.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// What comes out of turn.
+const UNEXPECTED: Garbled = Garbled("what was not asked for");
+
+/// Longest line that answers a handshake.
+const LINE_MAX: usize = 512;
+
+/// Follows `primary` for ever.
+pub(crate) async fn follow(shared: &Shared, primary: &str) {
+    let mut pause = PAUSE_MIN;
+    loop {
+        let before = shared.engine.safe();
+        let Err(error) = follow_once(shared, primary).await;
+        shared.upstream.lost(&error);
+        shared.say(format_args!("lost {primary}: {error}"));
+        if shared.engine.safe() != before {
+            pause = PAUSE_MIN;
+        }
+        time::sleep(jittered(pause)).await;
+        pause = (2 * pause).min(PAUSE_MAX);
+    }
+}
+
+/// Half of it to all of it, so that followers of one node do not come back all at once.
+fn jittered(pause: Duration) -> Duration {
+    pause / 2 + pause.mul_f64((random() % 1000) as f64 / 2000.0)
+}
+
+async fn follow_once(shared: &Shared, primary: &str) -> io::Result<std::convert::Infallible> {
+    let patience = shared.settings.patience();
+    let stream = within(patience, TcpStream::connect(primary)).await?;
+    stream.set_nodelay(true)?;
+    let (epoch, offset) = shared.engine.position();
+    let args = ["REPLICATE", &VERSION.to_string(), &epoch.to_string(), &offset.to_string()];
+    stream.write_all(&client::encode(&args)).await?;
+    let line = within(patience, read_line(&stream)).await?;
+    let answer = Answer::parse(&line).ok_or_else(|| io::Error::other(line))?;
+    let mut from = From { shared, stream, payload: Vec::new() };
+    // The first pulse says whom we would follow: before anything is forgotten.
+    from.next(&[Kind::Pulse]).await?;
+    match answer {
+        Answer::Continue => shared.say(format_args!("following {primary} from offset {offset}")),
+        Answer::Restart => {
+            shared.say(format_args!("following {primary} from the beginning"));
+            shared.engine.restart().await?;
+        }
+        Answer::Snapshot { offset, len } => {
+            shared.say(format_args!("fetching a snapshot of {len} bytes from {primary}"));
+            from.fetch(offset, len).await?;
+        }
+    }
+    shared.upstream.found();
+    from.frames().await
+}
+
+/// Reads a line byte by byte: what follows it is not ours.
+async fn read_line(stream: &TcpStream) -> io::Result<String> {
+    let mut line = Vec::new();
+    while !line.ends_with(b"\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).await?;
+        line.extend_from_slice(&byte);
+        if line.len() > LINE_MAX {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a line without an end"));
+        }
+    }
+    Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
+}
+
+/// The connection to whom we follow.
+struct From<'a> {
+    shared: &'a Shared,
+    stream: TcpStream,
+    /// Of the latest message.
+    payload: Vec<u8>,
+}
+
+impl From<'_> {
+    /// The next message that is of one of these kinds; a pulse is looked at on the way.
+    async fn next(&mut self, kinds: &[Kind]) -> io::Result<Kind> {
+        loop {
+            let receiving = receive(&self.stream, &mut self.payload);
+            let kind = within(self.shared.settings.patience(), receiving).await?;
+            if kind == Kind::Pulse {
+                self.heed(&Pulse::decode(&self.payload)?)?;
+            }
+            self.tell_safe().await?;
+            if kinds.contains(&kind) {
+                return Ok(kind);
+            }
+            if kind != Kind::Pulse {
+                return Err(UNEXPECTED.into());
+            }
+        }
+    }
+
+    fn heed(&self, pulse: &Pulse) -> io::Result<()> {
+        if pulse.chain.contains(&self.shared.id) {
+            return Err(io::Error::other("it follows this node; nobody can follow himself"));
+        }
+        self.shared.upstream.heard(pulse);
+        Ok(())
+    }
+
+    async fn tell_safe(&self) -> io::Result<()> {
+        send(&self.stream, Kind::Safe, &self.shared.engine.safe().to_le_bytes()).await
+    }
+
+    /// Replaces what this node has by a snapshot.
+    async fn fetch(&mut self, offset: u64, len: u64) -> io::Result<()> {
+        let engine: &Engine = &self.shared.engine;
+        let mut incoming: Incoming = engine.incoming(offset).await?;
+        let mut left = len;
+        while left > 0 {
+            self.next(&[Kind::Snapshot]).await?;
+            let part = std::mem::take(&mut self.payload);
+            left = left.checked_sub(part.len() as u64).ok_or(UNEXPECTED)?;
+            incoming = engine.keep_part(incoming, part).await?;
+        }
+        engine.install(incoming).await
+    }
+
+    /// Frames, for ever.
+    async fn frames(&mut self) -> io::Result<std::convert::Infallible> {
+        let mut gathered = Vec::new();
+        loop {
+            self.next(&[Kind::Frames]).await?;
+            gathered.extend_from_slice(&self.payload);
+            let whole = Frames::check(&gathered, self.shared.engine.safe());
+            let whole = whole.map_err(io::Error::other)?.bytes().len();
+            if whole > 0 {
+                let rest = gathered.split_off(whole);
+                self.shared.engine.receive(std::mem::replace(&mut gathered, rest)).await?;
+                self.tell_safe().await?;
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Clients: one task each, as many as there is room for.
+//!
+//! - `connection`: a client's commands, in order
+//! - `input`: what it has sent
+//! - `info`: what INFO answers
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use futures_lite::future::poll_once;
+use runtime_traits::net::{TcpListener, TcpStream};
+use runtime_traits::task::TaskGroup;
+use runtime_traits::time;
+
+use crate::node::Shared;
+
+mod connection;
+mod info;
+mod input;
+
+use connection::Connection;
+
+/// Pause after a connection could not be accepted (no descriptors left, mostly).
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Counts of clients, for INFO and for the limit.
+#[derive(Default)]
+pub(crate) struct Clients {
+    now: AtomicUsize,
+    ever: AtomicU64,
+    /// Commands that were run.
+    commands: AtomicU64,
+}
+
+impl Clients {
+    fn ran(&self, count: usize) {
+        self.commands.fetch_add(count as u64, Relaxed);
+    }
+
+    /// Clients now, clients ever, commands ever.
+    fn counts(&self) -> (usize, u64, u64) {
+        (self.now.load(Relaxed), self.ever.load(Relaxed), self.commands.load(Relaxed))
+    }
+}
+
+/// A client's place among the others.
+struct Seat {
+    shared: Arc<Shared>,
+    number: u64,
+}
+
+impl Seat {
+    /// `None` if all are taken.
+    fn take(shared: &Arc<Shared>) -> Option<Seat> {
+        let clients = &shared.clients;
+        let before = clients.now.fetch_add(1, Relaxed);
+        let number = clients.ever.fetch_add(1, Relaxed) + 1;
+        let seat = Seat { shared: Arc::clone(shared), number };
+        (before < shared.settings.clients_max).then_some(seat)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.shared.clients.now.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Serves all who connect, for ever. When it is dropped, so are they.
+pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
+    let mut clients = TaskGroup::new();
+    let mut is_troubled = false;
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                is_troubled = false;
+                serve(&shared, stream, peer, &mut clients);
+            }
+            Err(error) => {
+                if !is_troubled {
+                    shared.say(format_args!("cannot accept for now: {error}"));
+                }
+                is_troubled = true;
+                time::sleep(PAUSE).await;
+            }
+        }
+        // Forgets those who have left.
+        while let Some(Some(_)) = poll_once(clients.join_next()).await {}
+    }
+}
+
+fn serve(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr, clients: &mut TaskGroup<()>) {
+    let Some(seat) = Seat::take(shared) else {
+        let _ = stream.try_write(b"-ERR max number of clients reached\r\n");
+        return;
+    };
+    clients.spawn(async move {
+        // How a connection ends is the client's affair: it knows, or it is gone.
+        let _ = Connection::new(seat, stream, peer).run().await;
+    });
+}

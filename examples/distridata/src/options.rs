@@ -1,0 +1,162 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use distridata_core::{Fsync, Settings};
+
+pub(crate) const USAGE: &str = "\
+usage: distridata serve [options]
+       distridata demo
+
+serve   runs one node
+  --runtime NAME   default, tokio, smol or humboldt (default: default)
+  --listen ADDR    where clients and followers connect (default: 127.0.0.1:6380)
+  --data DIR       where the log is kept (default: ./distridata-data)
+  --follow ADDR    be a copy of the node there: what this one has of its own is replaced
+  --fsync WHEN     everysec: a power cut loses a second; always: nothing (default: everysec)
+  --max-clients N  clients at a time (default: 20000)
+  --max-value N    bytes a value may have (default: 67108864)
+  --compact-after N   bytes by which the log grows before it is compacted (default: 67108864)
+  --heartbeat-ms N    how often nodes hear of each other (default: 1000)
+  --cut-damaged    drop what is behind the first damaged byte of the log instead of refusing to start
+
+demo    starts three nodes on three runtimes, kills one, and tells what happens";
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Help,
+    Serve(Options),
+    Demo,
+}
+
+/// How a node is to be run.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) runtime: Runtime,
+    pub(crate) listen: SocketAddr,
+    pub(crate) data: PathBuf,
+    pub(crate) settings: Settings,
+}
+
+/// What runs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Runtime {
+    Default,
+    Tokio,
+    Smol,
+}
+
+/// Understands the arguments behind the program's name; the error says what is wrong with them.
+pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Command, String> {
+    match args.next().as_deref() {
+        Some("serve") => serve(args),
+        Some("demo") => match args.next() {
+            None => Ok(Command::Demo),
+            Some(extra) => Err(format!("demo takes no `{extra}`")),
+        },
+        Some("--help" | "-h" | "help") => Ok(Command::Help),
+        Some(other) => Err(format!("there is no command `{other}`")),
+        None => Err("say what to do".into()),
+    }
+}
+
+fn serve(mut args: impl Iterator<Item = String>) -> Result<Command, String> {
+    let mut options = Options {
+        runtime: Runtime::Default,
+        listen: SocketAddr::from(([127, 0, 0, 1], 6380)),
+        data: "distridata-data".into(),
+        settings: Settings::default(),
+    };
+    while let Some(flag) = args.next() {
+        let settings = &mut options.settings;
+        let mut value = || args.next().ok_or(format!("{flag} needs a value"));
+        match flag.as_str() {
+            "--runtime" => options.runtime = runtime(&value()?)?,
+            "--listen" => options.listen = address(&value()?)?,
+            "--data" => options.data = value()?.into(),
+            "--follow" => settings.follow = Some(value()?),
+            "--fsync" => settings.fsync = fsync(&value()?)?,
+            "--max-clients" => settings.clients_max = number(&flag, &value()?)?,
+            "--max-value" => settings.value_max = number(&flag, &value()?)?,
+            "--compact-after" => settings.compact_after = number(&flag, &value()?)? as u64,
+            "--heartbeat-ms" => {
+                let millis = number(&flag, &value()?)?.max(1) as u64;
+                settings.heartbeat = std::time::Duration::from_millis(millis);
+            }
+            "--cut-damaged" => settings.cut_damaged = true,
+            "--help" | "-h" => return Ok(Command::Help),
+            other => return Err(format!("there is no option `{other}`")),
+        }
+    }
+    Ok(Command::Serve(options))
+}
+
+fn runtime(name: &str) -> Result<Runtime, String> {
+    match name {
+        "default" => Ok(Runtime::Default),
+        "tokio" => Ok(Runtime::Tokio),
+        "smol" => Ok(Runtime::Smol),
+        other => Err(format!("there is no runtime `{other}`")),
+    }
+}
+
+fn fsync(when: &str) -> Result<Fsync, String> {
+    match when {
+        "always" => Ok(Fsync::Always),
+        "everysec" => Ok(Fsync::EverySec),
+        other => Err(format!("--fsync is always or everysec, not `{other}`")),
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("`{text}` is not like 127.0.0.1:6380"))
+}
+
+fn number(flag: &str, text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| format!("{flag} takes a number, not `{text}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Command, String> {
+        parse(line.split_whitespace().map(String::from))
+    }
+
+    #[test]
+    fn every_option_arrives() {
+        let line = "serve --runtime smol --listen 127.0.0.1:7 --data d --follow h:1 --fsync always \
+                    --max-clients 3 --max-value 5 --compact-after 9 --heartbeat-ms 50 --cut-damaged";
+        let Ok(Command::Serve(options)) = parsed(line) else { panic!("not understood") };
+        assert_eq!(options.runtime, Runtime::Smol);
+        assert_eq!(options.listen.port(), 7);
+        assert_eq!(options.data.to_str(), Some("d"));
+        let settings = options.settings;
+        assert_eq!(settings.follow.as_deref(), Some("h:1"));
+        assert_eq!(settings.fsync, Fsync::Always);
+        assert_eq!((settings.clients_max, settings.value_max), (3, 5));
+        assert_eq!((settings.compact_after, settings.heartbeat.as_millis()), (9, 50));
+        assert!(settings.cut_damaged);
+    }
+
+    #[test]
+    fn faults_are_named() {
+        for (line, part) in [
+            ("", "say what to do"),
+            ("srve", "no command `srve`"),
+            ("demo now", "no `now`"),
+            ("serve --runtime rocket", "no runtime `rocket`"),
+            ("serve --listen here", "`here` is not like"),
+            ("serve --fsync often", "not `often`"),
+            ("serve --max-value", "needs a value"),
+            ("serve --max-value x", "a number, not `x`"),
+            ("serve --quick", "no option `--quick`"),
+        ] {
+            let fault = parsed(line).unwrap_err();
+            assert!(fault.contains(part), "`{line}`: {fault}");
+        }
+    }
+}
