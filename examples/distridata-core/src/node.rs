@@ -1,6 +1,7 @@
 //! A node: the data, whom it serves, and whom it follows.
 
 use std::fmt;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -120,11 +121,11 @@ impl Shared {
     pub(crate) fn is_follower(&self) -> bool {
         self.settings.follow.is_some()
     }
+}
 
-    /// Tells whoever runs the node.
-    pub(crate) fn say(&self, what: fmt::Arguments<'_>) {
-        eprintln!("distridata: {what}");
-    }
+/// Tells whoever runs the node, if anybody listens.
+pub(crate) fn say(what: fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "distridata: {what}");
 }
 
 /// A node that serves. Dropping it ends it; what was acknowledged stays.

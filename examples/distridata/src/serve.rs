@@ -1,10 +1,12 @@
 //! Runs one node until it is killed.
 
+use std::fmt;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use distridata_core::Node;
 use distridata_core::log::files::SystemDir;
-use distridata_core::{Node, StartError};
 use runtime_traits::{Handle, task};
 
 use crate::options::Options;
@@ -18,33 +20,33 @@ pub(crate) async fn serve(options: Options) -> ExitCode {
         Ok(dir) => Arc::new(dir),
         Err(error) => return failed(&options, &error),
     };
-    let fsync = options.settings.fsync;
-    let follow = options.settings.follow.clone();
     match Node::start(options.listen, dir, options.settings.clone()).await {
         Ok(mut node) => {
-            announce(&node, follow.as_deref());
-            let _ = fsync;
+            announce(&node, options.settings.follow.as_deref());
             let error = node.failed().await;
             eprintln!("distridata: the node has failed: {error}");
             ExitCode::FAILURE
         }
-        Err(error) => failed_to_start(&options, &error),
+        Err(error) => failed(&options, &error),
     }
 }
 
 fn announce(node: &Node, follow: Option<&str>) {
     let (report, addr) = (node.report(), node.addr());
     if let Some(cut) = &report.cut {
-        println!("recovered: {cut}");
+        say(format_args!("recovered: {cut}"));
     }
-    println!("recovered: {} frames, the log ends at offset {}", report.frames, report.end);
+    let (frames, end) = (report.frames, report.end);
+    say(format_args!("recovered: {frames} frames, the log ends at offset {end}"));
     let role = follow.map_or("primary".into(), |primary| format!("follower of {primary}"));
-    println!("listening at {addr} on runtime `{}`, {role}", Handle::current().info().name);
-    println!("try: redis-cli -h {} -p {} INFO", addr.ip(), addr.port());
+    let runtime = Handle::current().info().name;
+    say(format_args!("listening at {addr} on runtime `{runtime}`, {role}"));
+    say(format_args!("try: redis-cli -h {} -p {} INFO", addr.ip(), addr.port()));
 }
 
-fn failed_to_start(options: &Options, error: &StartError) -> ExitCode {
-    failed(options, error)
+/// Nobody has to listen (`distridata … | head -1`).
+fn say(what: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stdout(), "{what}");
 }
 
 fn failed(options: &Options, error: &dyn std::fmt::Display) -> ExitCode {

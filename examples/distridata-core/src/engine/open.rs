@@ -20,8 +20,7 @@ impl Engine {
         dir: Arc<dyn Dir>,
         settings: &Settings,
     ) -> Result<(Engine, Report), OpenError> {
-        let mut options = Options::default();
-        options.cut_damaged = settings.cut_damaged;
+        let options = Options { cut_damaged: settings.cut_damaged };
         let mut store = Store::new();
         let (log, report) = Log::open(dir, &options, &mut |replay| match replay {
             Replay::Snapshot { .. } => Ok(()),

@@ -11,7 +11,7 @@ use crate::client;
 use crate::engine::{Engine, random};
 use crate::log::Incoming;
 use crate::log::frame::Frames;
-use crate::node::Shared;
+use crate::node::{Shared, say};
 
 /// Pause after the first failure; it doubles with each further one.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -29,8 +29,9 @@ pub(crate) async fn follow(shared: &Shared, primary: &str) {
     loop {
         let before = shared.engine.safe();
         let Err(error) = follow_once(shared, primary).await;
-        shared.upstream.lost(&error);
-        shared.say(format_args!("lost {primary}: {error}"));
+        if shared.upstream.lost(&error) {
+            say(format_args!("lost {primary}: {error}; trying again"));
+        }
         if shared.engine.safe() != before {
             pause = PAUSE_MIN;
         }
@@ -57,13 +58,13 @@ async fn follow_once(shared: &Shared, primary: &str) -> io::Result<std::convert:
     // The first pulse says whom we would follow: before anything is forgotten.
     from.next(&[Kind::Pulse]).await?;
     match answer {
-        Answer::Continue => shared.say(format_args!("following {primary} from offset {offset}")),
+        Answer::Continue => say(format_args!("following {primary} from offset {offset}")),
         Answer::Restart => {
-            shared.say(format_args!("following {primary} from the beginning"));
+            say(format_args!("following {primary} from the beginning"));
             shared.engine.restart().await?;
         }
         Answer::Snapshot { offset, len } => {
-            shared.say(format_args!("fetching a snapshot of {len} bytes from {primary}"));
+            say(format_args!("fetching a snapshot of {len} bytes from {primary}"));
             from.fetch(offset, len).await?;
         }
     }
