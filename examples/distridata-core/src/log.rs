@@ -287,7 +287,8 @@ impl Log {
         self.last.set_next(Next::Over);
         self.last = Arc::clone(&segment);
         self.safe = base;
-        *tail.state() = State { generation, first: segment, snapshot };
+        let new = State { generation, first: segment, snapshot };
+        drop(std::mem::replace(&mut *tail.state(), new)); // closes files, when readers may go on
         remove_others(&*self.dir, &old, &kept);
         Ok(())
     }

@@ -198,3 +198,17 @@ fn left_overs_are_removed_and_strangers_are_not() {
     assert_eq!(seen.report.removed.len(), 2, "{:?}", seen.report);
     assert_eq!(dir.list().unwrap().len(), 3, "{dir:?}");
 }
+
+#[test]
+fn the_parts_can_go_to_other_threads() {
+    fn send<T: Send>() {}
+    fn share<T: Send + Sync>() {}
+    send::<Log>();
+    send::<super::Reader>();
+    send::<super::SnapshotWriter>();
+    send::<super::Incoming>();
+    send::<super::Received>();
+    send::<super::Unsynced>();
+    share::<super::Tail>();
+    share::<super::SnapshotFile>();
+}
