@@ -15,10 +15,10 @@ pub(super) fn split(
     words: &mut Vec<u8>,
     ranges: &mut Vec<Range<usize>>,
 ) -> Result<(), Unbalanced> {
-    let mut rest = line.trim_ascii_start();
+    let mut rest = without_space(line);
     while !rest.is_empty() {
         let start = words.len();
-        rest = word(rest, words)?.trim_ascii_start();
+        rest = without_space(word(rest, words)?);
         ranges.push(start..words.len());
     }
     Ok(())
@@ -87,6 +87,13 @@ fn unescaped(byte: u8) -> u8 {
     }
 }
 
+/// The same bytes as those that end a word, or `split` would not get on.
+fn without_space(line: &[u8]) -> &[u8] {
+    let start = line.iter().position(|byte| !is_space(*byte)).unwrap_or(line.len());
+    &line[start..]
+}
+
+/// As C's `isspace`.
 fn is_space(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == 11
 }
@@ -117,6 +124,7 @@ mod tests {
             words(r#""\x41\xzz\n\q\"" 'it\'s \n'"#).unwrap(),
             [&b"Axzz\nq\""[..], br"it's \n"]
         );
+        assert_eq!(words("\x0b\x0ca\x0bb\r").unwrap(), [b"a", b"b"]);
         assert_eq!(words("").unwrap(), Vec::<Vec<u8>>::new());
     }
 

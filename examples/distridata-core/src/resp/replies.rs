@@ -243,3 +243,6 @@ impl Replies {
         self.len = self.copied.len() - self.written + shared;
     }
 }
+
+#[cfg(test)]
+mod tests;

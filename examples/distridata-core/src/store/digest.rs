@@ -14,9 +14,23 @@ pub(super) fn entry(key: &[u8], entry: &Entry) -> u128 {
         Some(expires) => word(word(hash, 1), expires),
         None => word(hash, 0),
     };
-    // The sum over entries must not be a sum over words: mix high and low bits once more.
-    let hash = (hash ^ (hash >> 64)).wrapping_mul(PRIME | 1 << 127 | 1 << 61);
-    hash ^ (hash >> 67)
+    mixed(hash)
+}
+
+/// The digest of a store is a sum: two values that change places must not keep it. So every bit
+/// here depends on every bit of `hash`, and not by sums alone. Nothing is lost.
+fn mixed(hash: u128) -> u128 {
+    let (high, low) = ((hash >> 64) as u64, hash as u64);
+    let low = mixed_half(low ^ high);
+    let high = mixed_half(high ^ low.rotate_left(32));
+    u128::from(high) << 64 | u128::from(low)
+}
+
+/// The last steps of MurmurHash3.
+fn mixed_half(mut half: u64) -> u64 {
+    half = (half ^ (half >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    half = (half ^ (half >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    half ^ (half >> 33)
 }
 
 /// The length first: `("ab", "c")` is not `("a", "bc")`.
@@ -38,4 +52,25 @@ fn little_endian(bytes: &[u8]) -> u64 {
 
 fn word(hash: u128, word: u64) -> u128 {
     (hash ^ u128::from(word)).wrapping_mul(PRIME)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::Value;
+
+    fn digest(key: u64, value: u64) -> u128 {
+        let value = Value::from(&value.to_le_bytes()[..]);
+        entry(&key.to_le_bytes(), &Entry { value, expires: None })
+    }
+
+    #[test]
+    fn values_that_change_places_are_seen() {
+        for a in 0..64 {
+            for b in 0..a {
+                let before = digest(a, a).wrapping_add(digest(b, b));
+                assert_ne!(before, digest(a, b).wrapping_add(digest(b, a)), "{a} and {b}");
+            }
+        }
+    }
 }
