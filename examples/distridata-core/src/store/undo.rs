@@ -26,6 +26,11 @@ impl Undo {
         matches!(self.0, Kind::Nothing)
     }
 
+    /// Returns whether it holds all that was stored, and not one entry.
+    pub fn is_big(&self) -> bool {
+        matches!(self.0, Kind::Clear(_))
+    }
+
     pub(super) fn nothing() -> Undo {
         Undo(Kind::Nothing)
     }
