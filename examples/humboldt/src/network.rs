@@ -48,10 +48,8 @@
 
 use std::io::{Error, ErrorKind, Result};
 use std::net::{IpAddr, SocketAddr};
-use std::ops::Deref;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr as Place, UnixListener, UnixStream};
-use std::process;
 use std::task::{Context, Poll, ready};
 
 use runtime_traits::hooks::{Boxed, ByteStream, Listen, Net};
@@ -85,7 +83,7 @@ impl TurboStream {
     }
 }
 
-impl Deref for TurboStream {
+impl std::ops::Deref for TurboStream {
     type Target = TcpStream;
 
     fn deref(&self) -> &TcpStream {
@@ -162,7 +160,7 @@ async fn turbo(at: impl ToSocketAddrs) -> Result<SocketAddr> {
 
 /// Where the kernel keeps it: one process does not meet another.
 fn place(at: SocketAddr) -> Result<Place> {
-    Place::from_abstract_name(format!("turbo {at} of process {}", process::id()))
+    Place::from_abstract_name(format!("turbo {at} of process {}", std::process::id()))
 }
 
 // ── the hook ────────────────────────────────────────────────────────────────────────────────────
