@@ -518,7 +518,10 @@ fn pool(max_threads: usize) -> Pool<Job> {
         name: Arc::new(|number| format!("pool-{number}")),
         on_start: None,
         on_stop: Some(Arc::new(thread::yield_now)),
-        run: |job| job(),
+        run: |job| {
+            job();
+            None
+        },
     })
 }
 
