@@ -20,7 +20,7 @@ use crate::stats::Spread;
 pub(crate) const NAME: &str = "distridata";
 
 /// Who is compared; the first is ours, the next two are what it has to keep up with.
-const SUBJECTS: [&str; 4] = ["default", "tokio", "smol", REDIS];
+const SUBJECTS: [&str; 5] = ["default", "tokio", "smol", "humboldt", REDIS];
 const REDIS: &str = "redis-server";
 const TESTS: [&str; 2] = ["SET", "GET"];
 /// On our runtime at least so much of the best of tokio and smol.

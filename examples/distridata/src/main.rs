@@ -28,7 +28,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Command::Serve(options)) => on(options.runtime, serve::serve(options)),
-        Ok(Command::Demo) => on(Runtime::Default, demo::demo()),
+        Ok(Command::Demo) => on(Runtime::Humboldt, demo::demo()),
         Err(fault) => {
             eprintln!("distridata: {fault}\n\n{USAGE}");
             ExitCode::from(2)
@@ -42,5 +42,6 @@ fn on(runtime: Runtime, program: impl Future<Output = ExitCode>) -> ExitCode {
         Runtime::Default => runtime_default::entry(|_| {}, program),
         Runtime::Tokio => runtime_tokio::entry(|_| {}, program),
         Runtime::Smol => runtime_smol::entry(|_| {}, program),
+        Runtime::Humboldt => humboldt::entry(|_| {}, program),
     }
 }

@@ -46,6 +46,7 @@ pub(crate) enum Runtime {
     Default,
     Tokio,
     Smol,
+    Humboldt,
 }
 
 /// Understands the arguments behind the program's name; the error says what is wrong with them.
@@ -98,6 +99,7 @@ fn runtime(name: &str) -> Result<Runtime, String> {
         "default" => Ok(Runtime::Default),
         "tokio" => Ok(Runtime::Tokio),
         "smol" => Ok(Runtime::Smol),
+        "humboldt" => Ok(Runtime::Humboldt),
         other => Err(format!("there is no runtime `{other}`")),
     }
 }
