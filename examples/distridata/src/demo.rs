@@ -4,7 +4,6 @@
 //! runtime and speaks to them through the store's own client.
 
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,6 +15,8 @@ use runtime_traits::{Handle, io, time};
 mod child;
 
 use child::{Node, Plan};
+
+use crate::say::{progress, say};
 
 /// Keys written in each of the two rounds.
 const KEYS: usize = 20_000;
@@ -33,10 +34,13 @@ pub(crate) async fn demo() -> ExitCode {
     };
     match told {
         Ok(()) => {
-            println!("\nAll of it took {:.1} s. Now you:\n", begun.elapsed().as_secs_f64());
-            println!("  cargo run --release -p distridata -- serve --runtime tokio");
-            println!("  redis-cli -p 6380 SET colour blue     # in another terminal");
-            println!("  redis-cli -p 6380 INFO runtime");
+            say(format_args!(
+                "\nAll of it took {:.1} s. Now you:\n",
+                begun.elapsed().as_secs_f64()
+            ));
+            say(format_args!("  cargo run --release -p distridata -- serve --runtime tokio"));
+            say(format_args!("  redis-cli -p 6380 SET colour blue     # in another terminal"));
+            say(format_args!("  redis-cli -p 6380 INFO runtime"));
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -47,7 +51,7 @@ pub(crate) async fn demo() -> ExitCode {
 }
 
 async fn story(directory: &Directory) -> io::Result<()> {
-    println!("One data store, written once. Each node runs it on another runtime.\n");
+    say(format_args!("One data store, written once. Each node runs it on another runtime.\n"));
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let plan =
         |runtime, follow| Plan { runtime, listen: any, data: directory.0.join(runtime), follow };
@@ -57,7 +61,10 @@ async fn story(directory: &Directory) -> io::Result<()> {
     introduce(&on_tokio, "follower");
     let on_smol = Node::start(plan("smol", Some(primary.addr))).await?;
     introduce(&on_smol, "follower");
-    println!("  this demo   on {:<8} (it is a client of all three)", Handle::current().info().name);
+    say(format_args!(
+        "  this demo   on {:<8} (it is a client of all three)",
+        Handle::current().info().name
+    ));
 
     step("Writing to the primary, reading back from all three");
     write(&primary, 0).await?;
@@ -71,7 +78,7 @@ async fn story(directory: &Directory) -> io::Result<()> {
     on_tokio.kill();
     write(&primary, KEYS).await?;
     agree(&[&primary, &on_smol]).await?;
-    println!("  the one on smol has followed; the one on tokio is gone");
+    say(format_args!("  the one on smol has followed; the one on tokio is gone"));
 
     step("Starting it again");
     let on_tokio = Node::start(again).await?;
@@ -81,11 +88,11 @@ async fn story(directory: &Directory) -> io::Result<()> {
 }
 
 fn step(what: impl Display) {
-    println!("\n{what}");
+    say(format_args!("\n{what}"));
 }
 
 fn introduce(node: &Node, role: &str) {
-    println!("  {role:<11} on {:<8} at {}", node.runtime, node.addr);
+    say(format_args!("  {role:<11} on {:<8} at {}", node.runtime, node.addr));
 }
 
 /// Writes `KEYS` keys, numbered from `first`, and waits for every answer.
@@ -102,7 +109,7 @@ async fn write(node: &Node, first: usize) -> io::Result<()> {
         progress(format_args!("  {} of {KEYS} keys", batch + PIPELINE - first));
     }
     let millis = begun.elapsed().as_millis();
-    done(format_args!("  {KEYS} keys written and acknowledged in {millis} ms"));
+    say(format_args!("  {KEYS} keys written and acknowledged in {millis} ms"));
     Ok(())
 }
 
@@ -124,7 +131,7 @@ async fn agree(nodes: &[&Node]) -> io::Result<()> {
         let offsets: Vec<&str> = states.iter().map(|state| state.offset.as_str()).collect();
         if states.iter().all(|state| *state == states[0]) {
             let State { offset, digest, keys } = &states[0];
-            done(format_args!("  all at offset {offset}: {keys} keys, digest {}…", &digest[..12]));
+            say(format_args!("  all at offset {offset}: {keys} keys, digest {}…", &digest[..12]));
             return Ok(());
         }
         progress(format_args!("  offsets: {}", offsets.join(", ")));
@@ -162,23 +169,8 @@ async fn read_back(node: &Node, first: usize) -> io::Result<()> {
         }
     }
     let sample = client.call(&["GET", &key(last)]).await?;
-    println!("  on {:<8} GET {} → \"{sample}\"", node.runtime, key(last));
+    say(format_args!("  on {:<8} GET {} → \"{sample}\"", node.runtime, key(last)));
     Ok(())
-}
-
-/// A line that the next one replaces, for people who watch.
-fn progress(what: impl Display) {
-    let mut out = std::io::stdout();
-    if out.is_terminal() {
-        let _ = write!(out, "\r\x1b[K{what}");
-        let _ = out.flush();
-    }
-}
-
-/// The line that stays.
-fn done(what: impl Display) {
-    let clear = if std::io::stdout().is_terminal() { "\r\x1b[K" } else { "" };
-    println!("{clear}{what}");
 }
 
 /// Where the nodes keep their logs, removed at the end.

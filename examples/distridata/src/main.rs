@@ -14,6 +14,7 @@
 
 mod demo;
 mod options;
+mod say;
 mod serve;
 
 use std::future::Future;
@@ -24,7 +25,7 @@ use options::{Command, Runtime, USAGE};
 fn main() -> ExitCode {
     match options::parse(std::env::args().skip(1)) {
         Ok(Command::Help) => {
-            println!("{USAGE}");
+            say::say(USAGE);
             ExitCode::SUCCESS
         }
         Ok(Command::Serve(options)) => on(options.runtime, serve::serve(options)),

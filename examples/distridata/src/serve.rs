@@ -1,7 +1,5 @@
 //! Runs one node until it is killed.
 
-use std::fmt;
-use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,6 +8,7 @@ use distridata_core::log::files::SystemDir;
 use runtime_traits::{Handle, task};
 
 use crate::options::Options;
+use crate::say::say;
 
 /// The whole program, on whichever runtime.
 pub(crate) async fn serve(options: Options) -> ExitCode {
@@ -42,11 +41,6 @@ fn announce(node: &Node, follow: Option<&str>) {
     let runtime = Handle::current().info().name;
     say(format_args!("listening at {addr} on runtime `{runtime}`, {role}"));
     say(format_args!("try: redis-cli -h {} -p {} INFO", addr.ip(), addr.port()));
-}
-
-/// Nobody has to listen (`distridata … | head -1`).
-fn say(what: fmt::Arguments<'_>) {
-    let _ = writeln!(io::stdout(), "{what}");
 }
 
 fn failed(options: &Options, error: &dyn std::fmt::Display) -> ExitCode {
