@@ -228,6 +228,15 @@ mod tests {
     }
 
     #[test]
+    fn a_long_message_makes_nobody_slow() {
+        let mut channels = Channels::new(10_000);
+        let one = mailbox();
+        let _ = channels.subscribe(1, &one, b"a");
+        assert_eq!(channels.publish(b"a", &[0; 5000]).wake(), 1);
+        assert!(!one.is_too_slow() && one.take_into(&mut Replies::new()));
+    }
+
+    #[test]
     fn a_message_is_encoded_once_and_shared() {
         let mut channels = Channels::new(10_000);
         let boxes: Vec<_> = (0..3).map(|_| Arc::new(Mailbox::new(1 << 20))).collect();
