@@ -77,6 +77,8 @@ fn strings_answer_like_redis() {
         ("set a 1 px 9223372036854775807", "-ERR invalid expire time in 'set' command"),
         ("set a 1 keepttl ex 10", "-ERR syntax error"),
         ("set a 1 ex 10 px 10", "-ERR syntax error"),
+        ("set a 1 ex x foo", "-ERR syntax error"),
+        ("set a 1 ex 0 ex 10 nx", "$-1"),
         ("mget a b c", "*3 $1 2 $-1 $1 3"),
         ("mset a 1 b", "-ERR wrong number of arguments for 'mset' command"),
         ("mset a 1 b 2 a 3", "+OK"),
