@@ -114,6 +114,7 @@ fn a_sync_runs_while_others_append() {
     assert_eq!(log.end_sync(pending.run()).unwrap(), offset(6));
     let pending = log.begin_sync();
     log.reset().unwrap();
+    append(&mut log, 1, 0..3);
     assert_eq!(log.end_sync(pending.run()).unwrap(), 0, "that was another log");
 }
 
