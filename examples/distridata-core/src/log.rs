@@ -83,6 +83,8 @@ pub struct Log {
     safe: u64,
     /// Why nothing can be appended any more.
     broken: Option<String>,
+    /// Nobody knows whether this log counts or the one that was to replace it.
+    doubtful: bool,
     buffer: Vec<u8>,
 }
 
@@ -99,7 +101,8 @@ impl Log {
         let (state, last, report) = recovery::open(&dir, options, replay)?;
         let safe = last.end();
         let tail = Tail::new(Arc::clone(&dir), state);
-        Ok((Log { dir, tail, last, safe, broken: None, buffer: Vec::new() }, report))
+        let (broken, doubtful, buffer) = (None, false, Vec::new());
+        Ok((Log { dir, tail, last, safe, broken, doubtful, buffer }, report))
     }
 
     /// Returns where the log ends: the offset of the next frame.
@@ -179,8 +182,12 @@ impl Log {
     }
 
     /// Takes notice of a sync that was done, and answers up to where the log is on the disk.
+    ///
+    /// A log that broke by a write still syncs what was appended before.
     pub fn end_sync(&mut self, synced: Synced) -> io::Result<u64> {
-        self.check_unbroken()?;
+        if self.doubtful {
+            self.check_unbroken()?;
+        }
         if let Err(error) = synced.result {
             self.break_with(format!("a sync failed: {error}"));
             return Err(error);
@@ -296,6 +303,7 @@ impl Log {
     /// Makes a name durable. If that fails nobody knows which generation counts.
     fn commit<T>(&mut self, renamed: io::Result<T>) -> io::Result<T> {
         let done = renamed.and_then(|value| self.dir.sync().map(|()| value));
+        self.doubtful |= done.is_err();
         self.or_break("the log could not be replaced", done)
     }
 

@@ -178,6 +178,7 @@ fn a_crash_at_any_operation_of_opening_is_survived() {
         let how =
             [Crash::Kill, Crash::Cut(dir.unsynced() / 2), Crash::Tear(seed)][nth as usize % 3];
         for stop in 0.. {
+            assert!(stop < 100, "{how:?}: it is never opened");
             let left = dir.after(how);
             left.fail_at(stop, Fault::Stop);
             let opened = try_open(&left, true).is_ok();
