@@ -546,6 +546,32 @@ fn jobs_of_a_pool(time: Time, max_threads: usize) {
     });
 }
 
+/// Jobs of several turns, as those of an executor: whoever is asleep when one is given back need not
+/// be woken.
+#[test]
+fn jobs_that_are_given_back_run_again() {
+    explore(Time::StandsStill, || {
+        let pool = Pool::new(PoolConfig {
+            max_threads: 2,
+            keep_alive: Duration::MAX,
+            name: Arc::new(|number| format!("pool-{number}")),
+            on_start: None,
+            on_stop: None,
+            run: |(left, tally): (usize, Tally)| {
+                tally.add();
+                (left > 1).then(|| (left - 1, tally))
+            },
+        });
+        let tally = Tally::default();
+        for turns in [2, 1, 2] {
+            assert!(pool.submit((turns, tally.clone())).is_ok());
+        }
+        tally.wait_for(5);
+        assert!(pool.close().is_empty());
+        assert!(pool.join(None));
+    });
+}
+
 #[test]
 fn a_thread_that_never_retires_runs_all_jobs() {
     jobs_of_a_pool(Time::StandsStill, 1);

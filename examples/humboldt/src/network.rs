@@ -69,6 +69,20 @@ pub struct TurboStream(TcpStream);
 impl TurboStream {
     /// Connects to a listener in this process, by [`handle`](crate::handle)'s humboldt.
     ///
+    /// ```
+    /// # use humboldt::network::TurboStream;
+    /// # use runtime_traits::io;
+    /// async fn ask() -> io::Result<usize> {
+    ///     let engine = TurboStream::connect("engine.turbo:7").await?;
+    ///     engine.write_all(b"question").await?;
+    ///     engine.read(&mut [0; 32]).await
+    /// }
+    /// # #[humboldt::main]
+    /// # async fn main() {
+    /// #     assert_eq!(ask().await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    /// # }
+    /// ```
+    ///
     /// # Cancellation
     ///
     /// Safe, except that the listener may see a connection that ends at once.
@@ -97,6 +111,16 @@ pub struct TurboListener(TcpListener);
 
 impl TurboListener {
     /// Listens at a name, by [`handle`](crate::handle)'s humboldt. Port 0 is any that is free.
+    ///
+    /// ```
+    /// # use humboldt::network::TurboListener;
+    /// #[humboldt::main]
+    /// async fn main() -> std::io::Result<()> {
+    ///     let listener = TurboListener::bind("engine.turbo:0").await?;
+    ///     assert!(listener.local_addr()?.port() > 0);
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Cancellation
     ///
