@@ -63,6 +63,9 @@ pub use report::{Cause, Cut, OpenError, Options, Replay, Report};
 pub use snapshot::{SnapshotFile, SnapshotWriter};
 pub use tail::{Read, Reader, Tail};
 
+#[cfg(test)]
+mod tests;
+
 use files::{Dir, write_all_at};
 use frame::{Frames, PAYLOAD_MAX, encode};
 use segment::{Next, Segment, prepare};
@@ -273,8 +276,10 @@ impl Log {
             kept.push(received.header.name());
             snapshot = Some(received.snapshot());
             // From here on the new generation is what counts.
-            let named = received.temp.rename(&received.header.name());
-            self.commit(named)?;
+            match received.temp.rename(&received.header.name()) {
+                Err(error) if is_full(&error) => return Err(error),
+                named => self.commit(named)?,
+            };
         }
         let named = temp.rename(&header.name());
         let file = self.commit(named)?;
@@ -374,6 +379,13 @@ pub enum AppendError {
     },
     /// They could not be written.
     Io(io::Error),
+}
+
+impl AppendError {
+    /// Returns `true` if the frames do not begin where the log ends; other ones are to be fetched.
+    pub fn is_misplaced(&self) -> bool {
+        matches!(self, AppendError::Misplaced { .. })
+    }
 }
 
 impl From<io::Error> for AppendError {
