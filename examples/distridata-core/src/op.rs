@@ -19,19 +19,15 @@
 //! and frames with checksums around many ops (`log`).
 
 use std::fmt;
-use std::sync::Arc;
 
-mod value;
+mod bytes;
 mod wire;
 
-pub use value::Value;
+pub use bytes::{Bytes, Value};
 use wire::{put_bytes, put_number, take_bytes, take_number, take_tag};
 
 /// A point in time: milliseconds since 1970, UTC.
 pub type Millis = u64;
-
-/// A shared byte string that does not change: keys, names of channels.
-pub type Bytes = Arc<[u8]>;
 
 /// One change of the data.
 #[derive(Clone, Debug, PartialEq, Eq)]

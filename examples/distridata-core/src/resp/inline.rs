@@ -87,7 +87,7 @@ fn unescaped(byte: u8) -> u8 {
     }
 }
 
-/// What a word begins with is no space in the same sense as what ends it: or we would never end.
+/// The same bytes as those that end a word, or `split` would not get on.
 fn without_space(line: &[u8]) -> &[u8] {
     let start = line.iter().position(|byte| !is_space(*byte)).unwrap_or(line.len());
     &line[start..]
