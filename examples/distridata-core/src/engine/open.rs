@@ -20,8 +20,7 @@ impl Engine {
         dir: Arc<dyn Dir>,
         settings: &Settings,
     ) -> Result<(Engine, Report), OpenError> {
-        let mut options = Options::default();
-        options.cut_damaged = settings.cut_damaged;
+        let options = Options { cut_damaged: settings.cut_damaged };
         let mut store = Store::new();
         let (log, report) = Log::open(dir, &options, &mut |replay| match replay {
             Replay::Snapshot { .. } => Ok(()),
@@ -34,6 +33,7 @@ impl Engine {
             groups: VecDeque::new(),
             undone: 0,
             whole_from: report.incomplete_until.unwrap_or(0),
+            replaced: 0,
         };
         let engine = Engine {
             state: Mutex::new(state),
