@@ -146,7 +146,8 @@ impl Connection {
         });
         let (count, end) = seen.result;
         shared.clients.ran(count);
-        if let Some(group) = seen.ticket {
+        // Who has run nothing has seen nothing.
+        if let Some(group) = seen.ticket.filter(|_| count > 0) {
             if let Err(reason) = group.ended().await {
                 self.replies.rewind(mark);
                 (0..count).for_each(|_| self.replies.error(&not_written(&reason)));
