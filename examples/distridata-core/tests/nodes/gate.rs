@@ -29,6 +29,11 @@ struct State {
 }
 
 impl GateDir {
+    /// Puts a gate before a directory.
+    pub(crate) fn over(sim: SimDir) -> GateDir {
+        GateDir { sim, gate: Arc::default() }
+    }
+
     /// From here on syncs wait.
     pub(crate) fn shut(&self) -> Shut {
         self.gate.state().is_shut = true;
