@@ -35,14 +35,14 @@ impl Engine {
             io::Result::Ok((frames, end))
         });
         let (frames, end) = written.await?;
-        let undos = self.apply_frames(&frames, start)?;
+        let undos = self.apply_frames(&frames, start, end)?;
         discard(undos);
-        self.safe.store(end, Relaxed);
         self.grown.notify(usize::MAX);
         Ok(())
     }
 
-    fn apply_frames(&self, frames: &[u8], start: u64) -> io::Result<Vec<Undo>> {
+    /// Data and offset change at one moment: whoever looks at both sees what belongs together.
+    fn apply_frames(&self, frames: &[u8], start: u64, end: u64) -> io::Result<Vec<Undo>> {
         let checked = Frames::check(frames, start).map_err(io::Error::other)?;
         let mut state = self.lock();
         let State { store, journal, .. } = &mut *state;
@@ -51,6 +51,7 @@ impl Engine {
             let applied = journal.apply_payload(store, frame.payload);
             undos.append(&mut applied.map_err(io::Error::other)?);
         }
+        self.safe.store(end, Relaxed);
         Ok(undos)
     }
 
@@ -128,9 +129,9 @@ impl Engine {
             state.whole_from = whole_from;
             state.undone += 1; // a snapshot that is being made is of the old data
             state.journal = Journal::new();
+            self.safe.store(end, Relaxed);
             std::mem::replace(&mut state.store, store)
         };
-        self.safe.store(end, Relaxed);
         self.grown.notify(usize::MAX);
         task::spawn_blocking(move || drop(old));
         Ok(())
