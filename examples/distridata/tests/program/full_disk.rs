@@ -69,8 +69,9 @@ fn fill(node: &Node) -> Vec<String> {
                     let mut client = Client::connect(addr);
                     let mut acknowledged = Vec::new();
                     // Ever smaller values, so that no room is left for anything.
-                    for size in [30_000, 3_000, 300, 30, 30] {
-                        acknowledged.extend(write_until_refused(&mut client, writer, size));
+                    for (turn, size) in [30_000, 3_000, 300, 30, 30].into_iter().enumerate() {
+                        let name = format!("{writer}.{turn}");
+                        acknowledged.extend(write_until_refused(&mut client, &name, size));
                     }
                     acknowledged
                 })
@@ -80,10 +81,10 @@ fn fill(node: &Node) -> Vec<String> {
     })
 }
 
-fn write_until_refused(client: &mut Client, writer: usize, size: usize) -> Vec<String> {
+fn write_until_refused(client: &mut Client, name: &str, size: usize) -> Vec<String> {
     let mut acknowledged = Vec::new();
     loop {
-        let key = format!("{writer}:{size}:{}", acknowledged.len());
+        let key = format!("{name}:{size}:{}", acknowledged.len());
         let answer = client.ask(&["SET", &key, &value(&key, size)]);
         match answer.as_str() {
             "OK" => acknowledged.push(key),

@@ -74,7 +74,7 @@ impl Traced {
         let dir = TestDir::new();
         let trace = dir.join("trace");
         // -D: the node is our child, and strace is somebody else's; it ends with the node.
-        let words = ["strace", "-D", "-f", "-s", "4096", "-e", CALLS, "-e", "signal=none", "-o"];
+        let words = ["strace", "-D", "-f", "-s", "4096", "-e", CALLS, "-e", "signal=kill", "-o"];
         let strace = words.map(Into::into).into_iter().chain([trace.clone().into_os_string()]);
         let launch = Launch::at(dir.join("data")).on(runtime).with("--fsync", fsync);
         let node = launch.under(strace).start();

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -9,6 +10,7 @@ use std::thread;
 pub(crate) struct Relay {
     addr: SocketAddr,
     target: Arc<Mutex<Target>>,
+    count: Arc<AtomicUsize>,
 }
 
 #[derive(Clone, Copy)]
@@ -23,13 +25,19 @@ impl Relay {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
         let target = Arc::new(Mutex::new(Target::Nobody));
-        let theirs = Arc::clone(&target);
-        thread::spawn(move || accept(&listener, &theirs));
-        Relay { addr, target }
+        let count = Arc::new(AtomicUsize::new(0));
+        let theirs = (Arc::clone(&target), Arc::clone(&count));
+        thread::spawn(move || accept(&listener, &theirs.0, &theirs.1));
+        Relay { addr, target, count }
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// How many connections have come.
+    pub(crate) fn count(&self) -> usize {
+        self.count.load(Relaxed)
     }
 
     /// From now on new connections go there.
@@ -45,8 +53,9 @@ impl Drop for Relay {
     }
 }
 
-fn accept(listener: &TcpListener, target: &Mutex<Target>) {
+fn accept(listener: &TcpListener, target: &Mutex<Target>, count: &AtomicUsize) {
     for incoming in listener.incoming().flatten() {
+        count.fetch_add(1, Relaxed);
         let target = *target.lock().unwrap();
         match target {
             Target::Over => return,
