@@ -20,7 +20,7 @@
 //! Not here: what commands mean (`command`), bytes on disk (`log`), who asks (`server`).
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -36,6 +36,8 @@ pub(crate) mod compact;
 mod copy;
 pub(crate) mod group;
 pub(crate) mod open;
+#[cfg(test)]
+mod tests;
 pub(crate) mod upkeep;
 
 use group::{Group, NotWritten};
@@ -78,6 +80,8 @@ struct State {
     undone: u64,
     /// A follower's data is no state that its primary ever had until its log reaches this offset.
     whole_from: u64,
+    /// Grows when the log begins to be replaced, and when log and data are both the new ones.
+    replaced: u64,
 }
 
 /// What a look at the data came to, and what to wait for before anybody hears of it.
@@ -87,13 +91,16 @@ pub(crate) struct Seen<R> {
 }
 
 impl Engine {
-    /// Looks at the data and changes it, at one moment.
-    pub(crate) fn with<R>(&self, look: impl FnOnce(&mut Transaction<'_>) -> R) -> Seen<R> {
+    /// Looks at the data and changes it, at one moment. `look` is told, too, whether the data is a
+    /// state that a primary once had: while a follower that began with a snapshot catches up, it is
+    /// not (D3).
+    pub(crate) fn with<R>(&self, look: impl FnOnce(&mut Transaction<'_>, bool) -> R) -> Seen<R> {
         let mut state = self.lock();
+        let is_whole = self.safe() >= state.whole_from;
         let State { store, journal, .. } = &mut *state;
         let was_pending = journal.pending_len() > 0;
         let mut transaction = Transaction { store, journal, now: now(), value_max: self.value_max };
-        let result = look(&mut transaction);
+        let result = look(&mut transaction, is_whole);
         let is_pending = state.journal.pending_len() > 0;
         let ticket = state.ticket();
         drop(state);
@@ -109,13 +116,15 @@ impl Engine {
     ///
     /// Safe.
     pub(crate) async fn room(&self) {
-        let full = {
-            let mut state = self.lock();
-            if state.journal.pending_len() < PENDING_MAX { None } else { state.ticket() }
-        };
-        if let Some(group) = full {
-            let _ = group.ended().await; // written or undone: there is room
+        while let Some(group) = self.full() {
+            // Written or undone: there is room, unless others were faster.
+            let _ = group.ended().await;
         }
+    }
+
+    fn full(&self) -> Option<Arc<Group>> {
+        let mut state = self.lock();
+        if state.journal.pending_len() < PENDING_MAX { None } else { state.ticket() }
     }
 
     /// Writes group after group, for ever.
@@ -149,9 +158,9 @@ impl Engine {
 
     /// A group is safe: whoever waits for it may answer.
     fn keep(&self, number: u64, safe: u64) {
-        self.safe.store(safe, Relaxed);
         let (undos, ended) = {
             let mut state = self.lock();
+            self.set_safe(safe);
             let undos = state.journal.kept(number);
             let ended = state.groups.iter().take_while(|(waited, _)| *waited <= number).count();
             (undos, state.groups.drain(..ended).collect::<Vec<_>>())
@@ -189,14 +198,14 @@ impl Engine {
 
     /// Where this node stands: the epoch that its newest frame is of, and where its log ends.
     pub(crate) fn position(&self) -> (u64, u64) {
-        let epoch = self.lock().store.epochs().last().map_or(0, |epoch| epoch.id);
-        (epoch, self.safe())
+        let state = self.lock();
+        (state.store.epochs().last().map_or(0, |epoch| epoch.id), self.safe())
     }
 
     /// From here on this node writes: everything after is of a new epoch.
     pub(crate) async fn begin_epoch(&self) -> Result<(), NotWritten> {
         let epoch = Epoch { id: random(), start: self.safe() };
-        let seen = self.with(|transaction| transaction.apply(Op::Epoch(epoch)));
+        let seen = self.with(|transaction, _| transaction.apply(Op::Epoch(epoch)));
         match seen.ticket {
             Some(group) => group.ended().await,
             None => Ok(()),
@@ -210,7 +219,14 @@ impl Engine {
 
     /// Up to where the log is as safe as it is going to be acknowledged.
     pub(crate) fn safe(&self) -> u64 {
-        self.safe.load(Relaxed)
+        // `Acquire` pairs with the `Release` in `set_safe`: who sees it finds the bytes before it.
+        self.safe.load(Ordering::Acquire)
+    }
+
+    /// Under the lock, so that nobody sees new data and thinks it as safe as the old.
+    fn set_safe(&self, offset: u64) {
+        // `Release` pairs with the `Acquire` in `safe`.
+        self.safe.store(offset, Ordering::Release);
     }
 
     /// The read side of the log.

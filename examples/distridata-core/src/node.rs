@@ -6,9 +6,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use event_listener::EventListener;
+use futures_lite::future::or;
 use runtime_traits::net::TcpListener;
 use runtime_traits::task::TaskGroup;
-use runtime_traits::{io, task};
+use runtime_traits::{io, task, time};
 
 use crate::engine::{Engine, Fsync, random};
 use crate::log::files::Dir;
@@ -120,6 +122,19 @@ impl Shared {
 
     pub(crate) fn is_follower(&self) -> bool {
         self.settings.follow.is_some()
+    }
+
+    /// Waits for growth of the log, but not longer than a heartbeat; `true` if it was that long.
+    pub(crate) async fn heartbeat(&self, growth: EventListener) -> bool {
+        let grown = async {
+            growth.await;
+            false
+        };
+        let rest = async {
+            time::sleep(self.settings.heartbeat).await;
+            true
+        };
+        or(grown, rest).await
     }
 }
 

@@ -67,7 +67,7 @@ use crate::{Handle, Shared, handle};
 pub struct TurboStream(TcpStream);
 
 impl TurboStream {
-    /// Connects to a listener in this process, by [`handle`](crate::handle)'s humboldt.
+    /// Connects to a listener in this process, by [`handle`]'s humboldt.
     ///
     /// ```
     /// # use humboldt::network::TurboStream;
@@ -110,7 +110,7 @@ impl std::ops::Deref for TurboStream {
 pub struct TurboListener(TcpListener);
 
 impl TurboListener {
-    /// Listens at a name, by [`handle`](crate::handle)'s humboldt. Port 0 is any that is free.
+    /// Listens at a name, by [`handle`]'s humboldt. Port 0 is any that is free.
     ///
     /// ```
     /// # use humboldt::network::TurboListener;

@@ -4,6 +4,11 @@
 //!   rotate at X ──▶ shard by shard into a snapshot file ──▶ all that it saw is safe up to Y ──▶ done
 //!        └ writes go on in the next segment: replaying them over the snapshot changes nothing (D4)
 //! ```
+//!
+//! - **K1** The snapshot has all that the log has before X. A primary's data is ahead of its log; a
+//!   follower's is behind (E3) and is waited for.
+//! - **K2** It has nothing that is not in the log before Y, on the disk. What was undone meanwhile,
+//!   or replaced, it may have seen: then it is thrown away.
 
 use std::fmt;
 use std::sync::Arc;
@@ -65,6 +70,7 @@ impl Engine {
                 Some((snapshot, _)) => (snapshot.offset(), snapshot.body_len()),
                 None => (0, 0),
             };
+            failed_at = failed_at.min(self.safe()); // a follower's log may have begun again
             let limit = from.max(failed_at) + after.max(size);
             if self.safe() < limit || !self.is_whole() {
                 continue;
@@ -91,12 +97,13 @@ impl Engine {
     /// state stays.
     pub(crate) async fn compact(&self) -> io::Result<Compacted> {
         let _only = Only::new(&self.is_compacting)?;
-        let undone = self.lock().undone;
+        let undone = self.undone_if_whole()?;
         let begun = self.with_log(|log| {
             let offset = log.rotate()?;
             io::Result::Ok((offset, log.snapshot_writer(offset)?))
         });
         let (offset, writer) = begun.await?;
+        self.caught_up(offset, undone).await?;
         let writer = self.copy_shards(writer).await?;
         let safe = self.all_safe(undone).await?;
         let finished = task::spawn_blocking(move || writer.finish(safe));
@@ -105,6 +112,34 @@ impl Engine {
         let forgotten = task::spawn_blocking(move || tail.forget_before(offset));
         forgotten.await.map_err(io::Error::other)??;
         Ok(Compacted { offset })
+    }
+
+    /// How often something was undone so far; an error if this is no state to make a snapshot of.
+    fn undone_if_whole(&self) -> io::Result<u64> {
+        let state = self.lock();
+        if self.safe() < state.whole_from {
+            return Err(io::Error::other("this follower is still catching up with its primary"));
+        }
+        Ok(state.undone)
+    }
+
+    /// Waits until the data has all that the log has before `offset` (K1).
+    async fn caught_up(&self, offset: u64, undone: u64) -> io::Result<()> {
+        loop {
+            let growth = self.growth();
+            self.check_nothing_undone(undone)?;
+            if self.safe() >= offset {
+                return Ok(());
+            }
+            growth.await;
+        }
+    }
+
+    fn check_nothing_undone(&self, before: u64) -> io::Result<()> {
+        if self.lock().undone != before {
+            return Err(io::Error::other("what the snapshot had seen was undone"));
+        }
+        Ok(())
     }
 
     async fn copy_shards(&self, mut writer: SnapshotWriter) -> io::Result<SnapshotWriter> {
@@ -126,7 +161,7 @@ impl Engine {
         Ok(writer)
     }
 
-    /// Waits until all that is in memory now is safe; answers where the log ends then.
+    /// Waits until all that is in memory now is safe; answers where the log ends then (K2).
     async fn all_safe(&self, undone: u64) -> io::Result<u64> {
         let ticket = self.lock().ticket();
         if let Some(group) = ticket {
@@ -134,9 +169,7 @@ impl Engine {
         }
         // With `--fsync everysec` safe is not yet on the disk; what a snapshot needs must be.
         let synced = self.with_log(|log| log.sync()).await?;
-        if self.lock().undone != undone {
-            return Err(io::Error::other("what the snapshot had seen was undone"));
-        }
+        self.check_nothing_undone(undone)?;
         Ok(synced)
     }
 }

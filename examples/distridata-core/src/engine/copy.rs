@@ -3,16 +3,15 @@
 //! What comes goes first into the log and then into the data (E3): memory never shows what the log
 //! does not have.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use runtime_traits::{io, task};
 
 use super::open::apply_all;
-use super::{Engine, State, discard};
+use super::{Engine, discard};
 use crate::journal::Journal;
 use crate::log::frame::Frames;
 use crate::log::{Incoming, Received};
-use crate::store::{Store, Undo};
+use crate::op::{Malformed, Op};
+use crate::store::Store;
 
 impl Engine {
     /// Takes over frames, whole ones, that follow the end of our log.
@@ -28,37 +27,37 @@ impl Engine {
         let (start, always) = (self.safe(), self.is_always());
         let written = self.with_log(move |log| {
             let checked = Frames::check(&frames, start).map_err(io::Error::other)?;
+            // Understood before it is written: a log that nobody can replay is of no use.
+            let ops = decode(checked).map_err(io::Error::other)?;
             let mut end = log.append_frames(&checked).map_err(io::Error::other)?;
             if always {
                 end = super::sync_or_discard(log)?;
             }
-            io::Result::Ok((frames, end))
+            io::Result::Ok((ops, end))
         });
-        let (frames, end) = written.await?;
-        let undos = self.apply_frames(&frames, start, end)?;
-        discard(undos);
+        let (ops, end) = written.await?;
+        let undos = {
+            let mut state = self.lock();
+            let undos = ops.into_iter().map(|op| state.store.apply(op)).collect();
+            self.set_safe(end);
+            undos
+        };
         self.grown.notify(usize::MAX);
+        discard(undos);
         Ok(())
     }
 
-    /// Data and offset change at one moment: whoever looks at both sees what belongs together.
-    fn apply_frames(&self, frames: &[u8], start: u64, end: u64) -> io::Result<Vec<Undo>> {
-        let checked = Frames::check(frames, start).map_err(io::Error::other)?;
-        let mut state = self.lock();
-        let State { store, journal, .. } = &mut *state;
-        let mut undos = Vec::new();
-        for frame in checked {
-            let applied = journal.apply_payload(store, frame.payload);
-            undos.append(&mut applied.map_err(io::Error::other)?);
-        }
-        self.safe.store(end, Relaxed);
-        Ok(undos)
+    /// Whether the data is a state that a primary once had.
+    pub(crate) fn is_whole(&self) -> bool {
+        let state = self.lock();
+        self.safe() >= state.whole_from
     }
 
-    /// Whether the data is a state that a primary once had. While a follower that began with a
-    /// snapshot catches up, it is not.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.safe() >= self.lock().whole_from
+    /// How often log and data were replaced; `None` while they are, when the one may be new and the
+    /// other one old.
+    pub(crate) fn replaced(&self) -> Option<u64> {
+        let replaced = self.lock().replaced;
+        (replaced % 2 == 0).then_some(replaced)
     }
 
     /// Whether a node whose newest epoch is `epoch`, and whose log ends at `offset`, has the same
@@ -66,9 +65,7 @@ impl Engine {
     pub(crate) fn has_in_its_history(&self, epoch: u64, offset: u64) -> bool {
         let state = self.lock();
         let epochs = state.store.epochs();
-        let Some(at) = epochs.iter().position(|known| known.id == epoch) else {
-            return offset == 0;
-        };
+        let Some(at) = epochs.iter().position(|known| known.id == epoch) else { return false };
         // Another primary went on from where the next epoch begins; what lies behind is not ours.
         let end = epochs.get(at + 1).map_or(self.safe(), |next| next.start);
         offset <= end
@@ -116,6 +113,7 @@ impl Engine {
 
     async fn replace(&self, received: Option<Received>, store: Store) -> io::Result<()> {
         let whole_from = received.as_ref().map_or(0, Received::consistent_at);
+        self.lock().replaced += 1;
         let replaced = self.with_log(move |log| {
             match received {
                 Some(received) => log.install(received)?,
@@ -123,17 +121,30 @@ impl Engine {
             }
             io::Result::Ok(log.end())
         });
-        let end = replaced.await?;
+        let replaced = replaced.await;
         let old = {
             let mut state = self.lock();
+            state.replaced += 1;
+            let end = replaced?;
+            self.set_safe(end);
             state.whole_from = whole_from;
             state.undone += 1; // a snapshot that is being made is of the old data
             state.journal = Journal::new();
-            self.safe.store(end, Relaxed);
             std::mem::replace(&mut state.store, store)
         };
         self.grown.notify(usize::MAX);
         task::spawn_blocking(move || drop(old));
         Ok(())
     }
+}
+
+fn decode(frames: Frames<'_>) -> Result<Vec<Op>, Malformed> {
+    let mut ops = Vec::new();
+    for frame in frames {
+        let mut payload = frame.payload;
+        while !payload.is_empty() {
+            ops.push(Op::decode(&mut payload)?);
+        }
+    }
+    Ok(ops)
 }

@@ -33,6 +33,7 @@ impl Engine {
             groups: VecDeque::new(),
             undone: 0,
             whole_from: report.incomplete_until.unwrap_or(0),
+            replaced: 0,
         };
         let engine = Engine {
             state: Mutex::new(state),

@@ -54,7 +54,7 @@ impl Engine {
         if self.lock().store.next_deadline().is_none_or(|deadline| deadline > now()) {
             return 0;
         }
-        let seen = self.with(|transaction| {
+        let seen = self.with(|transaction, _| {
             let keys = transaction.store.expired(transaction.now, AT_ONCE);
             let count = keys.len();
             keys.into_iter().for_each(|key| transaction.apply(Op::Delete { key }));

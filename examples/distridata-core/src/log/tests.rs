@@ -163,6 +163,16 @@ fn a_log_goes_on_over_segments_and_snapshots() {
 }
 
 #[test]
+fn a_snapshot_begins_where_a_segment_begins() {
+    let (mut log, _) = open(&SimDir::new());
+    append(&mut log, 1, 0..3);
+    assert!(log.snapshot_writer(offset(3)).is_err(), "nobody rotated");
+    assert!(log.snapshot_writer(offset(4)).is_err());
+    log.rotate().unwrap();
+    drop(log.snapshot_writer(offset(3)).unwrap());
+}
+
+#[test]
 fn nothing_is_forgotten_without_a_snapshot() {
     let dir = SimDir::new();
     let (mut log, _) = open(&dir);

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use futures_lite::future::or;
 use runtime_traits::net::TcpStream;
-use runtime_traits::{io, task, time};
+use runtime_traits::{io, task};
 
-use super::link::{receive, send, within};
+use super::link::{receive, send};
 use super::message::{Answer, Kind, PAYLOAD_MAX, Pulse, VERSION, decode_offset};
 use crate::engine::Engine;
 use crate::log::{Read, Reader, SnapshotFile};
@@ -64,6 +64,13 @@ pub(crate) async fn feed(
 
 /// Decides what the follower needs; `None` while the log is being replaced.
 fn offer(engine: &Engine, hello: Hello) -> Option<Offer> {
+    let before = engine.replaced()?;
+    let offer = offer_of_this_log(engine, hello)?;
+    // History and log were of one piece if neither has been replaced in between.
+    (engine.replaced() == Some(before)).then_some(offer)
+}
+
+fn offer_of_this_log(engine: &Engine, hello: Hello) -> Option<Offer> {
     let tail = engine.tail();
     if engine.has_in_its_history(hello.epoch, hello.offset) {
         if let Some(reader) = tail.start(hello.offset) {
@@ -110,15 +117,7 @@ async fn send_frames(shared: &Shared, stream: &TcpStream, mut reader: Reader) ->
         match read {
             Read::Over => return Err(io::Error::other("this node's log was replaced")),
             Read::Bytes(0) => {
-                let rest = async {
-                    time::sleep(shared.settings.heartbeat).await;
-                    true
-                };
-                let grown = async {
-                    growth.await;
-                    false
-                };
-                if or(grown, rest).await {
+                if shared.heartbeat(growth).await {
                     pulse(shared, stream).await?;
                 }
             }
@@ -136,7 +135,7 @@ async fn pulse(shared: &Shared, stream: &TcpStream) -> io::Result<()> {
 async fn hear(shared: &Shared, stream: &TcpStream, safe_at: impl Fn(u64)) -> io::Result<()> {
     let mut payload = Vec::new();
     loop {
-        let kind = within(shared.settings.patience(), receive(stream, &mut payload)).await?;
+        let kind = receive(stream, &mut payload, shared.settings.patience()).await?;
         if kind != Kind::Safe {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,

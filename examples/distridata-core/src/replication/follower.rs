@@ -1,7 +1,9 @@
 //! Keeps this node like another one: connects, catches up, goes on, and begins again when it breaks.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
+use futures_lite::future::{or, pending};
 use runtime_traits::net::TcpStream;
 use runtime_traits::{io, time};
 
@@ -45,7 +47,7 @@ fn jittered(pause: Duration) -> Duration {
     pause / 2 + pause.mul_f64((random() % 1000) as f64 / 2000.0)
 }
 
-async fn follow_once(shared: &Shared, primary: &str) -> io::Result<std::convert::Infallible> {
+async fn follow_once(shared: &Shared, primary: &str) -> io::Result<Infallible> {
     let patience = shared.settings.patience();
     let stream = within(patience, TcpStream::connect(primary)).await?;
     stream.set_nodelay(true)?;
@@ -54,22 +56,23 @@ async fn follow_once(shared: &Shared, primary: &str) -> io::Result<std::convert:
     stream.write_all(&client::encode(&args)).await?;
     let line = within(patience, read_line(&stream)).await?;
     let answer = Answer::parse(&line).ok_or_else(|| io::Error::other(line))?;
-    let mut from = From { shared, stream, payload: Vec::new() };
-    // The first pulse says whom we would follow: before anything is forgotten.
-    from.next(&[Kind::Pulse]).await?;
-    match answer {
-        Answer::Continue => say(format_args!("following {primary} from offset {offset}")),
-        Answer::Restart => {
-            say(format_args!("following {primary} from the beginning"));
-            shared.engine.restart().await?;
+    let mut from = From { shared, stream: &stream, payload: Vec::new() };
+    or(from.keep_up(primary, answer), tell_safe(shared, &stream)).await
+}
+
+/// Says how far the log is safe here: whenever that has changed, and once per heartbeat.
+///
+/// Never ends: if nothing can be sent, what is received will tell why. It must not end what goes on
+/// beside it, which may be writing to the log.
+async fn tell_safe<R>(shared: &Shared, stream: &TcpStream) -> R {
+    loop {
+        let growth = shared.engine.growth();
+        let safe = shared.engine.safe().to_le_bytes();
+        if send(stream, Kind::Safe, &safe).await.is_err() {
+            return pending().await;
         }
-        Answer::Snapshot { offset, len } => {
-            say(format_args!("fetching a snapshot of {len} bytes from {primary}"));
-            from.fetch(offset, len).await?;
-        }
+        shared.heartbeat(growth).await;
     }
-    shared.upstream.found();
-    from.frames().await
 }
 
 /// Reads a line byte by byte: what follows it is not ours.
@@ -89,23 +92,48 @@ async fn read_line(stream: &TcpStream) -> io::Result<String> {
 /// The connection to whom we follow.
 struct From<'a> {
     shared: &'a Shared,
-    stream: TcpStream,
+    stream: &'a TcpStream,
     /// Of the latest message.
     payload: Vec<u8>,
 }
 
 impl From<'_> {
-    /// The next message that is of one of these kinds; a pulse is looked at on the way.
-    async fn next(&mut self, kinds: &[Kind]) -> io::Result<Kind> {
+    /// Does what the answer to the handshake says, then goes on with frames, for ever.
+    ///
+    /// # Cancellation
+    ///
+    /// Leaves running what is being written to the log: drop the node, too.
+    async fn keep_up(&mut self, primary: &str, answer: Answer) -> io::Result<Infallible> {
+        let Shared { engine, upstream, .. } = self.shared;
+        // The first pulse says whom we would follow: before anything is forgotten.
+        self.next(Kind::Pulse).await?;
+        match answer {
+            Answer::Continue => {
+                say(format_args!("following {primary} from offset {}", engine.safe()));
+            }
+            Answer::Restart => {
+                say(format_args!("following {primary} from the beginning"));
+                engine.restart().await?;
+            }
+            Answer::Snapshot { offset, len } => {
+                say(format_args!("fetching a snapshot of {len} bytes from {primary}"));
+                self.fetch(offset, len).await?;
+            }
+        }
+        upstream.found();
+        self.frames().await
+    }
+
+    /// The next message, which must be of this kind; a pulse may come at any time.
+    async fn next(&mut self, wanted: Kind) -> io::Result<()> {
         loop {
-            let receiving = receive(&self.stream, &mut self.payload);
-            let kind = within(self.shared.settings.patience(), receiving).await?;
+            let patience = self.shared.settings.patience();
+            let kind = receive(self.stream, &mut self.payload, patience).await?;
             if kind == Kind::Pulse {
                 self.heed(&Pulse::decode(&self.payload)?)?;
             }
-            self.tell_safe().await?;
-            if kinds.contains(&kind) {
-                return Ok(kind);
+            if kind == wanted {
+                return Ok(());
             }
             if kind != Kind::Pulse {
                 return Err(UNEXPECTED.into());
@@ -121,17 +149,13 @@ impl From<'_> {
         Ok(())
     }
 
-    async fn tell_safe(&self) -> io::Result<()> {
-        send(&self.stream, Kind::Safe, &self.shared.engine.safe().to_le_bytes()).await
-    }
-
     /// Replaces what this node has by a snapshot.
     async fn fetch(&mut self, offset: u64, len: u64) -> io::Result<()> {
         let engine: &Engine = &self.shared.engine;
         let mut incoming: Incoming = engine.incoming(offset).await?;
         let mut left = len;
         while left > 0 {
-            self.next(&[Kind::Snapshot]).await?;
+            self.next(Kind::Snapshot).await?;
             let part = std::mem::take(&mut self.payload);
             left = left.checked_sub(part.len() as u64).ok_or(UNEXPECTED)?;
             incoming = engine.keep_part(incoming, part).await?;
@@ -140,17 +164,16 @@ impl From<'_> {
     }
 
     /// Frames, for ever.
-    async fn frames(&mut self) -> io::Result<std::convert::Infallible> {
+    async fn frames(&mut self) -> io::Result<Infallible> {
         let mut gathered = Vec::new();
         loop {
-            self.next(&[Kind::Frames]).await?;
+            self.next(Kind::Frames).await?;
             gathered.extend_from_slice(&self.payload);
             let whole = Frames::check(&gathered, self.shared.engine.safe());
             let whole = whole.map_err(io::Error::other)?.bytes().len();
             if whole > 0 {
                 let rest = gathered.split_off(whole);
                 self.shared.engine.receive(std::mem::replace(&mut gathered, rest)).await?;
-                self.tell_safe().await?;
             }
         }
     }

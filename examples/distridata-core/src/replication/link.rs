@@ -38,16 +38,31 @@ pub(crate) async fn send(stream: &TcpStream, kind: Kind, payload: &[u8]) -> io::
     stream.write_all(&message).await
 }
 
-/// Receives one message into `payload`.
+/// Receives one message into `payload`; an error once nothing has come for as long as `patience`.
 ///
 /// # Cancellation
 ///
 /// Lossy: a part may have been received. Give the connection up.
-pub(crate) async fn receive(stream: &TcpStream, payload: &mut Vec<u8>) -> io::Result<Kind> {
+pub(crate) async fn receive(
+    stream: &TcpStream,
+    payload: &mut Vec<u8>,
+    patience: Duration,
+) -> io::Result<Kind> {
     let mut header = [0; HEADER];
-    stream.read_exact(&mut header).await?;
+    fill(stream, &mut header, patience).await?;
     let Header { kind, len } = Header::decode(header)?;
     payload.resize(len, 0);
-    stream.read_exact(payload).await?;
+    fill(stream, payload, patience).await?;
     Ok(kind)
+}
+
+/// Patient as long as something comes: a slow connection is not a silent one.
+async fn fill(stream: &TcpStream, mut buf: &mut [u8], patience: Duration) -> io::Result<()> {
+    while !buf.is_empty() {
+        match within(patience, stream.read(buf)).await? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            n => buf = &mut buf[n..],
+        }
+    }
+    Ok(())
 }

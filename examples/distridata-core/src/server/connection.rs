@@ -140,12 +140,14 @@ impl Connection {
         }
         let shared = Arc::clone(self.shared());
         shared.engine.room().await;
-        let refusal = refusal(&shared);
         let mark = self.replies.mark();
-        let seen = shared.engine.with(|transaction| self.run_at_once(transaction, refusal));
+        let seen = shared.engine.with(|transaction, is_whole| {
+            self.run_at_once(transaction, Refusal::new(shared.is_follower(), is_whole))
+        });
         let (count, end) = seen.result;
         shared.clients.ran(count);
-        if let Some(group) = seen.ticket {
+        // Who has run nothing has seen nothing.
+        if let Some(group) = seen.ticket.filter(|_| count > 0) {
             if let Err(reason) = group.ended().await {
                 self.replies.rewind(mark);
                 (0..count).for_each(|_| self.replies.error(&not_written(&reason)));
@@ -197,6 +199,10 @@ impl Connection {
         let Connection { parser, input, replies, mailbox, seat, .. } = self;
         let shared = &seat.shared;
         shared.clients.ran(1);
+        // What was sent to the channels so far comes before the answer.
+        if let Some(mailbox) = mailbox {
+            mailbox.take_into(replies);
+        }
         let mut next = Next::More;
         match Command::parse(parser.args(input.received())) {
             Ok(Command::Connection(about)) => match about {
@@ -221,7 +227,9 @@ impl Connection {
                     let delivery = shared.channels().publish(channel, message);
                     replies.integer(delivery.wake() as i64);
                 }
-                About::Info(sections) => replies.bulk(info::text(shared, sections).as_bytes()),
+                About::Info(sections) => {
+                    replies.bulk(info::text(shared, sections).await.as_bytes())
+                }
                 About::ClientId => replies.integer(seat.number as i64),
                 About::Hello => hello(shared, seat.number, replies),
                 About::Digest => digest(shared, replies).await,
@@ -294,6 +302,8 @@ impl Drop for Connection {
     }
 }
 
+const LOADING: &str = "LOADING this follower is still catching up with its primary";
+
 const ONLY_SUBSCRIBE: &str =
     "ERR a client that has subscribed may only SUBSCRIBE, UNSUBSCRIBE, PING and QUIT";
 
@@ -306,22 +316,22 @@ enum Refusal {
 }
 
 impl Refusal {
+    fn new(is_follower: bool, is_whole: bool) -> Refusal {
+        match (is_follower, is_whole) {
+            (false, _) => Refusal::None,
+            (true, true) => Refusal::Writes,
+            (true, false) => Refusal::All,
+        }
+    }
+
     fn of(self, data: &Data<'_>) -> Option<&'static str> {
         match self {
-            Refusal::All => Some("LOADING this follower is still catching up with its primary"),
+            Refusal::All => Some(LOADING),
             Refusal::Writes if data.writes() => {
                 Some("READONLY this node follows another one; write to the primary")
             }
             _ => None,
         }
-    }
-}
-
-fn refusal(shared: &Shared) -> Refusal {
-    match (shared.is_follower(), shared.engine.is_whole()) {
-        (false, _) => Refusal::None,
-        (true, true) => Refusal::Writes,
-        (true, false) => Refusal::All,
     }
 }
 
@@ -417,11 +427,11 @@ fn hello(shared: &Shared, number: u64, replies: &mut Replies) {
 /// nodes when writes rest.
 async fn digest(shared: &Shared, replies: &mut Replies) {
     let engine = &shared.engine;
-    let seen = engine.with(|transaction| {
+    let seen = engine.with(|transaction, is_whole| {
         let store = &transaction.store;
-        (engine.safe(), store.digest(), store.len())
+        is_whole.then(|| (engine.safe(), store.digest(), store.len()))
     });
-    let (mut offset, digest, keys) = seen.result;
+    let Some((mut offset, digest, keys)) = seen.result else { return replies.error(LOADING) };
     if let Some(group) = seen.ticket {
         if let Err(reason) = group.ended().await {
             return replies.error(&not_written(&reason));

@@ -10,17 +10,18 @@ use crate::resp::Args;
 
 type Section = (&'static str, fn(&Shared, &mut Lines));
 
-const SECTIONS: [Section; 6] = [
+const SECTIONS: [Section; 5] = [
     ("Server", server),
     ("Runtime", runtime),
     ("Clients", clients),
     ("Persistence", persistence),
     ("Replication", replication),
-    ("Keyspace", keyspace),
 ];
 
+const KEYSPACE: &str = "Keyspace";
+
 /// The sections that are asked for; all, if none is.
-pub(super) fn text(shared: &Shared, wanted: Args<'_>) -> String {
+pub(super) async fn text(shared: &Shared, wanted: Args<'_>) -> String {
     let is_wanted = |name: &str| {
         let all = ["all", "default", "everything"];
         let asks = |word: &[u8]| {
@@ -31,16 +32,24 @@ pub(super) fn text(shared: &Shared, wanted: Args<'_>) -> String {
     };
     let sections = SECTIONS.iter().filter(|(name, _)| is_wanted(name));
     let texts = sections.map(|(name, fill)| {
-        let mut lines = Lines(format!("# {name}\r\n"));
+        let mut lines = Lines::new(name);
         fill(shared, &mut lines);
         lines.0
     });
-    texts.collect::<Vec<_>>().join("\r\n")
+    let mut texts: Vec<String> = texts.collect();
+    if is_wanted(KEYSPACE) {
+        texts.push(keyspace(shared).await);
+    }
+    texts.join("\r\n")
 }
 
 struct Lines(String);
 
 impl Lines {
+    fn new(section: &str) -> Lines {
+        Lines(format!("# {section}\r\n"))
+    }
+
     fn put(&mut self, name: &str, value: impl Display) {
         // Writing to a string does not fail.
         let _ = write!(self.0, "{name}:{value}\r\n");
@@ -97,8 +106,9 @@ fn persistence(shared: &Shared, lines: &mut Lines) {
 }
 
 fn replication(shared: &Shared, lines: &mut Lines) {
-    let safe = shared.engine.safe();
+    let (epoch, safe) = shared.engine.position();
     lines.put("role", if shared.is_follower() { "slave" } else { "master" });
+    lines.put("epoch", epoch);
     lines.put("master_repl_offset", safe);
     if let Some(primary) = &shared.settings.follow {
         let known = shared.upstream.known();
@@ -119,7 +129,17 @@ fn replication(shared: &Shared, lines: &mut Lines) {
     }
 }
 
-fn keyspace(shared: &Shared, lines: &mut Lines) {
-    let keys = shared.engine.with(|transaction| transaction.store.len()).result;
-    lines.put("db0", format_args!("keys={keys}"));
+/// The one section about the data: it waits until what it says is safe (D1). If that was undone,
+/// it says nothing.
+async fn keyspace(shared: &Shared) -> String {
+    let mut lines = Lines::new(KEYSPACE);
+    let seen = shared.engine.with(|transaction, _| transaction.store.len());
+    let is_safe = match seen.ticket {
+        Some(group) => group.ended().await.is_ok(),
+        None => true,
+    };
+    if is_safe {
+        lines.put("db0", format_args!("keys={}", seen.result));
+    }
+    lines.0
 }

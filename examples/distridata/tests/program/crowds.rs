@@ -13,9 +13,10 @@ const CLIENTS: u64 = 10_000;
 const CLIENTS_MIN: u64 = 1_000;
 /// Descriptors that this process and the node need for other things, other tests' included.
 const OTHERS: u64 = 500;
-/// What a client that has said something may cost: the task, the buffer that it read into (1 KiB)
-/// and its answers, and what the runtime keeps for a socket.
-const KIB_PER_CLIENT: u64 = 20;
+/// What a client that has said something may cost: its task, the buffer that it was read into
+/// (1 KiB), its answer, and what the runtime keeps for a socket. That is 4.0 to 4.5 KiB, measured
+/// by this test in a debug build; the bound is twice as much, for allocators that round up.
+const KIB_PER_CLIENT: u64 = 9;
 
 #[test]
 fn ten_thousand_idle_clients_are_served_and_cost_little() {

@@ -27,6 +27,9 @@ fn a_follower_of_a_follower_of_a_follower_has_the_data() {
         assert_eq!(node.info("role"), "slave");
         assert_eq!(node.info("master_link_status"), "up");
     }
+    assert_eq!(nodes[0].ask(&["FLUSHALL"]), "OK");
+    assert_eq!(nodes[0].ask(&["SET", "299", "v"]), "OK");
+    assert_eq!(agree(&nodes.iter().collect::<Vec<_>>()).keys, 1);
     until("INFO shows that the follower is not behind", || {
         let line = nodes[0].info("slave0");
         if line.ends_with(",lag=0") { Ok(()) } else { Err(line) }

@@ -9,10 +9,14 @@ use crate::support::{
 
 /// Clients that never read.
 const DEAF: usize = 20;
-/// What each of them asks for: in all 20 GiB, if somebody kept the answers for them.
-const QUESTIONS: usize = 1_000;
+/// What each of them asks for; if somebody kept the answers for them, the copied ones alone would
+/// be 300 MB.
+const QUESTIONS: usize = 2_000;
+/// Values that are copied into answers, and values that are shared.
+const COPIED: usize = 15_000;
+const SHARED: usize = 1 << 20;
 /// For each: what has been asked (64 KiB at most), and some answers that are not sent (256 KiB),
-/// twice for buffers that grow by doubling. Values are shared and do not count.
+/// twice for buffers that grow by doubling. Shared values do not count.
 const KIB_PER_DEAF: u64 = 640;
 
 #[test]
@@ -20,14 +24,15 @@ fn clients_that_never_read_cost_a_limit_and_others_are_served() {
     for runtime in runtimes() {
         let dir = TestDir::new();
         let node = Launch::at(dir.join("data")).on(&runtime).start();
-        assert_eq!(node.ask(&["SET", "big", &"x".repeat(1 << 20)]), "OK");
-        let questions = request(&["GET", "big"]).repeat(QUESTIONS);
+        assert_eq!(node.ask(&["SET", "0", &"x".repeat(SHARED)]), "OK");
+        assert_eq!(node.ask(&["SET", "1", &"x".repeat(COPIED)]), "OK");
         let before = resident_kib(node.pid());
         let commands = node.count("total_commands_processed");
         let deaf: Vec<Client> = (0..DEAF)
-            .map(|_| {
+            .map(|number| {
                 let mut client = Client::connect(node.addr);
-                client.send(&questions).unwrap();
+                let question = request(&["GET", &(number % 2).to_string()]);
+                client.send(&question.repeat(QUESTIONS)).unwrap();
                 client
             })
             .collect();
@@ -46,17 +51,37 @@ fn clients_that_never_read_cost_a_limit_and_others_are_served() {
         assert!(grown < KIB_PER_DEAF * DEAF as u64, "{runtime}: {grown} KiB");
         // One of them begins to read: all is there, in order.
         let mut deaf = deaf.into_iter();
-        let mut client = deaf.next().unwrap();
-        for _ in 0..20 {
-            assert_eq!(client.receive().unwrap().to_string().len(), 1 << 20);
+        for length in [SHARED, COPIED] {
+            let mut client = deaf.next().unwrap();
+            for _ in 0..20 {
+                assert_eq!(client.receive().unwrap().to_string().len(), length);
+            }
         }
-        drop(client);
         drop(deaf);
         until("the node lets them go", || match node.count("connected_clients") {
             1 => Ok(()),
             left => Err(format!("{left} clients")),
         });
     }
+}
+
+/// One command of 300 KB, an answer of 700 MB: a value that is asked for often is not copied often.
+#[test]
+fn one_command_that_asks_for_very_much_costs_little() {
+    let dir = TestDir::new();
+    let node = Launch::at(dir.join("data")).start();
+    assert_eq!(node.ask(&["SET", "k", &"x".repeat(COPIED)]), "OK");
+    let before = resident_kib(node.pid());
+    let names = std::iter::once("MGET").chain(std::iter::repeat_n("k", 50_000));
+    let mut client = Client::connect(node.addr);
+    client.send(&request(&names.collect::<Vec<_>>())).unwrap();
+    let mut stream = client.into_stream();
+    let mut start = [0; 15];
+    stream.read_exact(&mut start).unwrap();
+    assert_eq!(&start, b"*50000\r\n$15000\r");
+    let grown = resident_kib(node.pid()).saturating_sub(before);
+    println!("{grown} KiB for an answer of 700 MB");
+    assert!(grown < 16 << 10, "{grown} KiB");
 }
 
 #[test]

@@ -183,14 +183,20 @@ impl Node {
     }
 
     pub(crate) fn digest(&self) -> Digest {
+        self.try_digest().unwrap()
+    }
+
+    /// A follower that is catching up has none.
+    fn try_digest(&self) -> Result<Digest, String> {
         match self.call(&["DIGEST"]) {
             Answer::Array(parts) => match &parts[..] {
                 [Answer::Integer(offset), Answer::Bulk(digest), Answer::Integer(keys)] => {
                     let digest = String::from_utf8(digest.clone()).unwrap();
-                    Digest { offset: *offset, digest, keys: *keys }
+                    Ok(Digest { offset: *offset, digest, keys: *keys })
                 }
                 other => panic!("no digest: {other:?}"),
             },
+            Answer::Error(loading) if loading.starts_with("LOADING ") => Err(loading),
             other => panic!("no digest: {other:?}"),
         }
     }
@@ -215,7 +221,8 @@ impl Drop for Node {
 /// every key, value and expiry is the same. Nobody may write to the primary meanwhile.
 pub(crate) fn agree(nodes: &[&Node]) -> Digest {
     until("all nodes are at the same offset", || {
-        let digests: Vec<Digest> = nodes.iter().map(|node| node.digest()).collect();
+        let digests: Vec<Digest> =
+            nodes.iter().map(|node| node.try_digest()).collect::<Result<_, _>>()?;
         let first = digests[0].clone();
         if digests.iter().any(|other| other.offset != first.offset) {
             return Err(format!("{digests:?}"));

@@ -28,12 +28,12 @@ async fn main() -> io::Result<()> {
     let engine = spawn(engine(listener));
     let sum = other::spawn(async {
         say("the outer task, by `other::spawn`");
-        let foo = ask_the_engine().await?;
-        let bar = humboldt::spawn(async {
+        let forty = ask_the_engine().await?;
+        let two = humboldt::spawn(async {
             say("the inner task, by `humboldt::spawn`");
             2
         });
-        let sum = foo + bar.await?;
+        let sum = combine(forty, two.await?);
         say("the outer task, after both");
         io::Result::Ok(sum)
     });
@@ -41,6 +41,10 @@ async fn main() -> io::Result<()> {
     engine.await??;
     say("main, after all that");
     Ok(())
+}
+
+fn combine(theirs: u8, ours: u8) -> u8 {
+    theirs + ours
 }
 
 /// Answers one question.
@@ -62,10 +66,11 @@ async fn ask_the_engine() -> io::Result<u8> {
         let first = poll_fn(|cx| Poll::Ready(poll_noted(listens.as_mut(), &woken_by, cx))).await;
         assert!(first.is_pending());
         stream.write_all(b"what?").await?;
-        poll_fn(|cx| poll_noted(listens.as_mut(), &woken_by, cx)).await?;
+        let thread =
+            poll_fn(|_| woken_by.lock().unwrap().take().map_or(Poll::Pending, Poll::Ready));
+        println!("the outer task's TurboStream: woken by thread `{}`", thread.await);
+        listens.await?;
     }
-    let thread = woken_by.lock().unwrap().take().expect("it was pending");
-    println!("the outer task's TurboStream: woken by thread `{thread}`");
     say("the outer task, after its TurboStream");
     Ok(answer[0])
 }
@@ -80,7 +85,7 @@ fn say(who: &str) {
 
 type Name = Arc<Mutex<Option<String>>>;
 
-/// Polls a future, and notes the name of the thread that wakes it.
+/// Polls a future, and notes the name of the thread that wakes it, before the task is woken.
 fn poll_noted<F: Future>(future: Pin<&mut F>, by: &Name, cx: &Context<'_>) -> Poll<F::Output> {
     let notes = Notes { by: by.clone(), waker: cx.waker().clone() };
     future.poll(&mut Context::from_waker(&Waker::from(Arc::new(notes))))

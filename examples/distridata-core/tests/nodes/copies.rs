@@ -1,0 +1,215 @@
+//! D3: what followers end with.
+
+use distridata_core::log::files::SystemDir;
+use distridata_core::log::frame::Frames;
+use distridata_core::log::sim::{Crash, SimDir};
+use distridata_core::log::{Log, Options};
+use distridata_core::{Node, Settings};
+use runtime_traits::task;
+
+use crate::raw::{FRAMES, PULSE, Raw, SAFE, SNAPSHOT};
+use crate::support::{
+    ask, client, eventually, following, info, info_number, runtimes, same, start, start_on,
+    watched, write,
+};
+
+/// A primary, its follower, and that one's follower, each on another runtime, in every rotation.
+#[runtime_default::test]
+async fn d3_a_chain_of_three_runtimes_ends_with_the_same() {
+    watched(async {
+        for turn in 0..3 {
+            let mut runtimes = runtimes();
+            runtimes.rotate_left(turn);
+            let [first, second, third] = &runtimes;
+            let primary = start_on(first, SimDir::new(), Settings::default()).await;
+            write(&primary, "early", 500).await;
+            let middle = start_on(second, SimDir::new(), following(&primary)).await;
+            let last = start_on(third, SimDir::new(), following(&middle)).await;
+            write(&primary, "late", 500).await;
+            ask(&primary, "SET short lived PX 1").await;
+            ask(&primary, "APPEND early1 tail").await;
+            ask(&primary, "DEL early2").await;
+            let digest = same(&[&primary, &middle, &last]).await;
+            assert!(digest.ends_with(" 999") || digest.ends_with(" 1000"), "{digest}");
+            assert!(ask(&last, "SET key value").await.to_string().starts_with("READONLY "));
+            let name = info(&last, "runtime", "runtime").await.unwrap();
+            assert_eq!(name, third.info().name);
+        }
+    })
+    .await;
+}
+
+/// A follower that was away goes on from its offset: nothing it has is sent again.
+#[runtime_default::test]
+async fn d3_a_follower_that_was_away_goes_on_from_its_offset() {
+    watched(async {
+        let [_, tokio, smol] = runtimes();
+        let primary = start_on(&tokio, SimDir::new(), Settings::default()).await;
+        write(&primary, "early", 300).await;
+        let dir = SimDir::new();
+        let follower = start_on(&smol, dir.clone(), following(&primary)).await;
+        same(&[&primary, &follower]).await;
+        drop(follower);
+        let left = dir.crash(Crash::Kill);
+        write(&primary, "late", 300).await;
+        let before = left.operations();
+        let used = left.used();
+        let follower = start_on(&smol, left.clone(), following(&primary)).await;
+        same(&[&primary, &follower]).await;
+        // It began no new file, so it did not begin again: it has only appended.
+        let log_end = info_number(&follower, "persistence", "log_end").await;
+        assert_eq!(info_number(&follower, "persistence", "log_begin").await, 0);
+        assert!(left.used() > used && left.used() < log_end + 100 && left.operations() > before);
+        let (_, answer) = Raw::follow(primary.addr(), epoch(&primary).await, 1).await;
+        assert_eq!(answer, "+CONTINUE");
+    })
+    .await;
+}
+
+async fn epoch(node: &Node) -> u64 {
+    info_number(node, "replication", "epoch").await
+}
+
+/// A primary that has forgotten the beginning of its log sends a snapshot first.
+#[runtime_default::test]
+async fn d3_d4_a_snapshot_that_was_taken_while_writes_went_on_brings_the_same() {
+    watched(async {
+        let [_, tokio, smol] = runtimes();
+        let primary = start_on(&tokio, SimDir::new(), Settings::default()).await;
+        write(&primary, "early", 2000).await;
+        // Changes that replaying twice would spoil if they were not absolute.
+        let writing = async {
+            for _ in 0..40 {
+                let mut client = client(&primary).await;
+                for n in 0..50 {
+                    let key = format!("early{n}");
+                    client.send(&["APPEND", &key, "x"]).await.unwrap();
+                    client.send(&["INCR", &format!("count{n}")]).await.unwrap();
+                }
+                for _ in 0..100 {
+                    client.receive().await.unwrap().ok().unwrap();
+                }
+            }
+        };
+        let compacting = async {
+            for _ in 0..5 {
+                ask(&primary, "COMPACT").await.ok().unwrap();
+            }
+        };
+        futures_lite::future::zip(writing, compacting).await;
+        assert!(info_number(&primary, "persistence", "log_begin").await > 0);
+        let dir = SimDir::new();
+        let follower = start_on(&smol, dir.clone(), following(&primary)).await;
+        let digest = same(&[&primary, &follower]).await;
+        assert!(info_number(&follower, "persistence", "snapshot_offset").await > 0);
+        assert_eq!(ask(&follower, "GET count7").await.to_string(), "40");
+        assert_eq!(ask(&follower, "STRLEN early7").await.to_string(), "41");
+        // What it has written is the same after a restart, too.
+        drop(follower);
+        let again = start_on(&smol, dir.crash(Crash::Kill), following(&primary)).await;
+        assert_eq!(same(&[&primary, &again]).await, digest);
+    })
+    .await;
+}
+
+/// The node in the middle replaces its snapshot, several times, while its follower is reading it.
+#[runtime_default::test]
+async fn d3_a_snapshot_that_is_being_read_stays_readable_when_it_is_replaced() {
+    watched(async {
+        // More than sockets hold, so that most of it is read after it was replaced.
+        let (count, len) = (300, 64 << 10);
+        let primary = start(SimDir::new(), Settings::default()).await;
+        let mut writer = client(&primary).await;
+        for n in 0..count {
+            let value = vec![n as u8; len];
+            let args = [&b"SET"[..], format!("key{n}").as_bytes(), &value].map(<[u8]>::to_vec);
+            writer.call(&args).await.unwrap().ok().unwrap();
+        }
+        let middle = start(SimDir::new(), following(&primary)).await;
+        same(&[&primary, &middle]).await;
+        ask(&middle, "COMPACT").await.ok().unwrap();
+        let (raw, answer) = Raw::follow(middle.addr(), 1, 1).await;
+        let words: Vec<&str> = answer.split(' ').collect();
+        let ["+SNAPSHOT", offset, body_len] = words[..] else { panic!("{answer}") };
+        let (offset, body_len): (u64, usize) = (offset.parse().unwrap(), body_len.parse().unwrap());
+        let mut body = Vec::new();
+        for round in 0..3 {
+            write(&primary, &format!("round{round}-"), 10).await;
+            same(&[&primary, &middle]).await;
+            ask(&middle, "COMPACT").await.ok().unwrap();
+            body.extend(part(&raw, SNAPSHOT).await);
+        }
+        assert!(info_number(&middle, "persistence", "log_begin").await > offset);
+        while body.len() < body_len {
+            body.extend(part(&raw, SNAPSHOT).await);
+        }
+        let mut log = Vec::new();
+        let end = info_number(&middle, "persistence", "log_end").await;
+        while offset + (log.len() as u64) < end {
+            log.extend(part(&raw, FRAMES).await);
+        }
+        let checked = task::spawn_blocking(move || {
+            check_snapshot(offset, &body);
+            assert_eq!(Frames::check(&log, offset).unwrap().end(), end);
+        });
+        checked.await.unwrap();
+    })
+    .await;
+}
+
+/// The next message of a kind, without pulses, telling that we live.
+async fn part(raw: &Raw, kind: u8) -> Vec<u8> {
+    loop {
+        raw.say(SAFE, &[0; 8]).await.unwrap();
+        let message = raw.hear().await.unwrap();
+        if message.kind == kind {
+            return message.payload;
+        }
+        assert_eq!(message.kind, PULSE);
+    }
+}
+
+fn check_snapshot(offset: u64, body: &[u8]) {
+    let dir = std::sync::Arc::new(SimDir::new());
+    let (log, _) = Log::open(dir, &Options::default(), &mut |_| Ok(())).unwrap();
+    let mut incoming = log.incoming(offset).unwrap();
+    incoming.write(body).unwrap();
+    let mut chunks = 0;
+    let received = incoming.check(&mut |_| {
+        chunks += 1;
+        Ok(())
+    });
+    assert_eq!(received.unwrap().offset(), offset);
+    assert!(chunks > 0);
+}
+
+/// Followers on real files, compacting by themselves.
+#[runtime_default::test]
+async fn d3_nodes_on_real_files_compact_by_themselves_and_stay_the_same() {
+    watched(async {
+        let root = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let path = |name: &str| root.join(format!("copies-{name}-{}", std::process::id()));
+        let small = |settings: Settings| Settings { compact_after: 20_000, ..settings };
+        let [_, tokio, smol] = runtimes();
+        let dirs = ["primary", "follower"].map(path);
+        let open = |at: usize| SystemDir::open(&dirs[at]).unwrap();
+        let primary = start_on(&tokio, open(0), small(Settings::default())).await;
+        let follower = start_on(&smol, open(1), small(following(&primary))).await;
+        for round in 0..5 {
+            write(&primary, &format!("round{round}-"), 400).await;
+            same(&[&primary, &follower]).await;
+        }
+        for node in [&primary, &follower] {
+            eventually("a compaction", async || {
+                (info_number(node, "persistence", "log_begin").await > 0).then_some(())
+            })
+            .await;
+        }
+        same(&[&primary, &follower]).await;
+        drop((primary, follower));
+        for dir in &dirs {
+            let _ = std::fs::remove_dir_all(dir);
+        }
+    })
+    .await;
+}
