@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use distridata_core::Node;
 use distridata_core::log::files::SystemDir;
+use distridata_core::{Node, StartError};
 use runtime_traits::{Handle, task};
 
 use crate::options::Options;
@@ -17,7 +17,7 @@ pub(crate) async fn serve(options: Options) -> ExitCode {
     let opened = task::spawn_blocking(move || SystemDir::open(&path)).await;
     let dir = match opened.expect("opening a directory does not panic") {
         Ok(dir) => Arc::new(dir),
-        Err(error) => return failed(&options, &error),
+        Err(error) => return failed(&error), // it names the directory
     };
     match Node::start(options.listen, dir, options.settings.clone()).await {
         Ok(mut node) => {
@@ -26,7 +26,8 @@ pub(crate) async fn serve(options: Options) -> ExitCode {
             eprintln!("distridata: the node has failed: {error}");
             ExitCode::FAILURE
         }
-        Err(error) => failed(&options, &error),
+        Err(error @ StartError::Listen(..)) => failed(&error),
+        Err(error) => failed(&format_args!("{}: {error}", options.data.display())),
     }
 }
 
@@ -43,8 +44,8 @@ fn announce(node: &Node, follow: Option<&str>) {
     say(format_args!("try: redis-cli -h {} -p {} INFO", addr.ip(), addr.port()));
 }
 
-fn failed(options: &Options, error: &dyn std::fmt::Display) -> ExitCode {
-    eprintln!("distridata: {}: {error}", options.data.display());
+fn failed(error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("distridata: {error}");
     ExitCode::FAILURE
 }
 
