@@ -53,11 +53,14 @@ fn leads(turn: usize) {
 
     let middle = killed_in_mid_run(&primary, middle, &launch(1).follow(primary.addr));
     relay.lead_to(middle.addr);
-    let before = primary.digest();
     write_expiries(&primary);
-    let digest = agree(&[&primary, &middle, &last].into_iter().chain(&rest).collect::<Vec<_>>());
-    assert!(digest.keys > 50_000, "{digest:?}");
-    assert_ne!(digest.digest, before.digest, "expiries are part of the digest");
+    let all: Vec<&Node> = [&primary, &middle, &last].into_iter().chain(&rest).collect();
+    let before = agree(&all);
+    assert!(before.keys > 50_000, "{before:?}");
+    assert_eq!(primary.ask(&["EXPIRE", "expiring:0", "9999"]), "1");
+    let after = agree(&all);
+    assert_eq!(after.keys, before.keys);
+    assert_ne!(after.digest, before.digest, "a deadline is part of the digest");
 }
 
 /// Kills the follower while the benchmark writes and it keeps up; answers it started again.

@@ -9,9 +9,9 @@ use crate::support::{
 
 /// Clients that never read.
 const DEAF: usize = 20;
-/// What each of them asks for; if somebody kept the answers for them, the copied ones alone would
-/// be 300 MB.
+/// How often each of them asks the same; the names of all keys alone would be 60 MB for each.
 const QUESTIONS: usize = 2_000;
+const KEYS: usize = 600;
 /// Values that are copied into answers, and values that are shared.
 const COPIED: usize = 15_000;
 const SHARED: usize = 1 << 20;
@@ -24,14 +24,18 @@ fn clients_that_never_read_cost_a_limit_and_others_are_served() {
     for runtime in runtimes() {
         let dir = TestDir::new();
         let node = Launch::at(dir.join("data")).on(&runtime).start();
-        assert_eq!(node.ask(&["SET", "0", &"x".repeat(SHARED)]), "OK");
-        assert_eq!(node.ask(&["SET", "1", &"x".repeat(COPIED)]), "OK");
+        assert_eq!(node.ask(&["SET", "shared", &"x".repeat(SHARED)]), "OK");
+        assert_eq!(node.ask(&["SET", "copied", &"x".repeat(COPIED)]), "OK");
+        for number in 0..KEYS {
+            assert_eq!(node.ask(&["SET", &format!("key:{number:040}"), ""]), "OK");
+        }
+        let questions = [["GET", "shared"], ["GET", "copied"], ["KEYS", "key:*"]];
         let before = resident_kib(node.pid());
         let commands = node.count("total_commands_processed");
         let deaf: Vec<Client> = (0..DEAF)
             .map(|number| {
                 let mut client = Client::connect(node.addr);
-                let question = request(&["GET", &(number % 2).to_string()]);
+                let question = request(&questions[number % questions.len()]);
                 client.send(&question.repeat(QUESTIONS)).unwrap();
                 client
             })
@@ -49,9 +53,9 @@ fn clients_that_never_read_cost_a_limit_and_others_are_served() {
         let grown = largest.saturating_sub(before);
         println!("{runtime}: {grown} KiB for {DEAF} clients that ask and do not read");
         assert!(grown < KIB_PER_DEAF * DEAF as u64, "{runtime}: {grown} KiB");
-        // One of them begins to read: all is there, in order.
+        // Some begin to read: all is there, in order.
         let mut deaf = deaf.into_iter();
-        for length in [SHARED, COPIED] {
+        for length in [SHARED, COPIED, KEYS * "key:_".len() + KEYS * 40 - 1] {
             let mut client = deaf.next().unwrap();
             for _ in 0..20 {
                 assert_eq!(client.receive().unwrap().to_string().len(), length);
