@@ -6,13 +6,8 @@ use distridata_core::{Node, Settings};
 use crate::gate::GateDir;
 use crate::raw::Raw;
 use crate::support::{
-    always, ask, following, info_number, runtimes, same, start, start_on, watched, write,
+    always, ask, following, runtimes, same, stand, start, start_on, watched, write,
 };
-
-async fn stand(node: &Node) -> (u64, u64) {
-    let epoch = info_number(node, "replication", "epoch").await;
-    (epoch, info_number(node, "persistence", "log_end").await)
-}
 
 async fn answer(node: &Node, epoch: u64, offset: u64) -> String {
     Raw::follow(node.addr(), epoch, offset).await.1

@@ -111,3 +111,9 @@ pub(crate) async fn info(node: &Node, section: &str, name: &str) -> Option<Strin
 pub(crate) async fn info_number(node: &Node, section: &str, name: &str) -> u64 {
     info(node, section, name).await.unwrap().parse().unwrap()
 }
+
+/// A node's epoch, and where its log ends: what it says to whom it follows.
+pub(crate) async fn stand(node: &Node) -> (u64, u64) {
+    let epoch = info_number(node, "replication", "epoch").await;
+    (epoch, info_number(node, "persistence", "log_end").await)
+}
