@@ -4,7 +4,7 @@
 //! cargo xtask bench [--quick] [--rounds N] [--instructions] [filter]
 //! ```
 //!
-//! `filter` is a part of a workload's name. The exit code is 1 if a gate fails. Every measurement is
+//! `filter` is a part of a workload's name, or `distridata` for the data store (`store`). The exit code is 1 if a gate fails. Every measurement is
 //! written to `record/latest.jsonl`.
 //!
 //! # Method
@@ -44,6 +44,7 @@ mod report;
 mod results;
 mod run;
 mod stats;
+mod store;
 mod subject;
 mod workload;
 
@@ -117,6 +118,11 @@ impl<'a> Wish<'a> {
 
     /// `false`: a gate fails.
     fn fulfil(&self) -> Result<bool, String> {
+        if self.filter == store::NAME {
+            print!("{}", Facts::now());
+            let requests = if self.quick { 100_000 } else { 500_000 };
+            return store::run(self.rounds.unwrap_or(if self.quick { 3 } else { 7 }), requests);
+        }
         let workloads = self.workloads()?;
         let facts = Facts::now();
         print!("{facts}");

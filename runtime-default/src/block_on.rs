@@ -12,9 +12,9 @@ use std::task::{Context, Wake, Waker};
 use runtime_traits::Refused;
 use runtime_traits::hooks::BlockOn;
 
-use crate::shared::{Shared, SharedRef};
+use crate::park::park_on;
+use crate::shared::SharedRef;
 use crate::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use crate::sync::thread::{self, Thread};
 use crate::worker::{self, Root, Signal};
 
 /// The hook, with the count that workers need.
@@ -34,57 +34,29 @@ impl BlockOn for Blocker {
 }
 
 fn block_on(shared: &SharedRef, mut main: Pin<&mut dyn Future<Output = ()>>) {
-    let waiter = Arc::new(Waiter::new(shared.clone()));
+    let waiter = Arc::new(Waiter { woken: AtomicBool::new(true), shared: shared.clone() });
     let waker = Waker::from(waiter.clone());
-    loop {
-        if !shared.threads_are_ours && !shared.is_stopped() {
-            if let Some(station) = shared.take_station() {
-                let signal = Signal::new(shared.clone(), station.0);
-                let root = Root { future: main.as_mut(), signal };
-                if worker::work(shared, station, Some(root)) {
-                    return;
-                }
-                // It stopped under us: the future is told by whatever it waits for.
-                waiter.woken.store(true, SeqCst);
+    while !shared.threads_are_ours && !shared.is_stopped() {
+        if let Some(station) = shared.take_station() {
+            let signal = Signal::new(shared.clone(), station.0);
+            if worker::work(shared, station, Some(Root { future: main.as_mut(), signal })) {
+                return;
             }
+            break; // it stopped under us: the future is told by whatever it waits for
         }
-        if waiter.woken.swap(false, SeqCst)
-            && main.as_mut().poll(&mut Context::from_waker(&waker)).is_ready()
-        {
+        let mut cx = Context::from_waker(&waker);
+        if waiter.woken.swap(false, SeqCst) && main.as_mut().poll(&mut cx).is_ready() {
             return;
         }
-        waiter.sleep();
+        shared.wait_for_station(|| waiter.woken.load(SeqCst) || shared.is_stopped());
     }
+    park_on(main);
 }
 
-/// Wakes a thread that has no station.
+/// Wakes a thread that waits for a station.
 struct Waiter {
     woken: AtomicBool,
-    thread: Thread,
     shared: SharedRef,
-}
-
-impl Waiter {
-    fn new(shared: SharedRef) -> Waiter {
-        Waiter { woken: AtomicBool::new(true), thread: thread::current(), shared }
-    }
-
-    /// Until woken, or until a station may be vacant.
-    fn sleep(&self) {
-        let ready = || self.woken.load(SeqCst);
-        if can_sit(&self.shared) {
-            self.shared.wait_for_station(|| ready() || self.shared.is_stopped());
-            return;
-        }
-        while !ready() {
-            thread::park();
-        }
-    }
-}
-
-/// Whether waiting for a station makes sense.
-fn can_sit(shared: &Shared) -> bool {
-    !shared.threads_are_ours && !shared.is_stopped()
 }
 
 impl Wake for Waiter {
@@ -93,11 +65,7 @@ impl Wake for Waiter {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if self.woken.swap(true, SeqCst) {
-            return;
-        }
-        self.thread.unpark();
-        if !self.shared.threads_are_ours {
+        if !self.woken.swap(true, SeqCst) {
             self.shared.rouse_waiting();
         }
     }

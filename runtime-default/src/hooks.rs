@@ -1,7 +1,7 @@
 //! The hooks that the parts implement, imported in one place.
 
 pub(crate) use runtime_traits::{
-    Gone,
-    hooks::{After, Dir, Drive, Key, Reactor, Source, Timer, Token},
+    Gone, Refused,
+    hooks::{After, Blocking, Dir, Drive, Key, Kind, Reactor, Source, Task, Timer, Token},
     time::Instant,
 };

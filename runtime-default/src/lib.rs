@@ -41,6 +41,7 @@ mod global;
 mod hooks;
 mod idle;
 mod injector;
+mod park;
 mod parker;
 mod pool;
 mod reactor;
@@ -69,6 +70,7 @@ pub use sync::model;
 /// Parts that stand alone, for other runtime authors.
 pub mod parts {
     pub use crate::driver::Driver;
+    pub use crate::park::park_on;
     pub use crate::pool::{Pool, PoolConfig, ThreadHook};
     pub use crate::reactor::Reactor;
     pub use crate::table::Table;

@@ -12,12 +12,18 @@
 //!                      └──────── a job came meanwhile ◀── leave ◀── stop hook ◀───┘
 //! ```
 //!
+//! A pool of [`Task`]s is a runtime's [`Blocking`](hooks::Blocking). A job may also be worth several
+//! runs: what `run` gives back goes to the end of the queue, so a pool of `Runnable`s whose threads
+//! stay is an executor (`examples/humboldt` is one).
+//!
 //! # Invariants
 //!
 //! - **O1** No job and no hook runs, and none is dropped, under the lock.
 //! - **O2** Each move of the state and the sleep that may follow are under one lock, so a wake
 //!   cannot fall between them.
 //! - **O3** A thread that began always leaves, whatever its jobs and hooks throw.
+//! - **O4** `HERE` names the pool of the thread, which keeps that pool's state alive: no other has its
+//!   address.
 //!
 //! Not here: the results of jobs, and what they are; a job is run by the `run` of the
 //! configuration, which should see to panics itself. One that escapes it is dropped.
@@ -28,18 +34,25 @@ mod tests;
 
 use crate::{
     contain::contain,
+    hooks::{self, Kind, Refused, Task},
     sync::{
         Condvar, Mutex, MutexGuard, has_ended, lock, now,
         thread::{Builder, JoinHandle},
-        wait_timeout,
+        thread_local, wait_timeout,
     },
 };
 use state::{Next, OnPush, Settled, State};
 use std::{
-    fmt,
+    cell::Cell,
+    fmt, ptr,
     sync::{Arc, PoisonError, atomic::AtomicUsize, atomic::Ordering},
     time::{Duration, Instant},
 };
+
+thread_local! {
+    /// The pool that this thread is of (O4); null if of none.
+    static HERE: Cell<*const ()> = const { Cell::new(ptr::null()) };
+}
 
 /// Something to call on each thread of the pool.
 pub type ThreadHook = Arc<dyn Fn() + Send + Sync>;
@@ -56,8 +69,9 @@ pub struct PoolConfig<J> {
     pub on_start: Option<ThreadHook>,
     /// Called on each thread after its last job, and after `on_start`, as often.
     pub on_stop: Option<ThreadHook>,
-    /// Runs a job.
-    pub run: fn(J),
+    /// Runs a job. What it gives back is queued again, behind the others, or dropped if the pool is
+    /// closed.
+    pub run: fn(J) -> Option<J>,
 }
 
 /// Threads for jobs that block; see the file's head.
@@ -125,9 +139,12 @@ impl<J: Send + 'static> Pool<J> {
 
     /// Waits until all threads are gone, or until `deadline`; whether they are.
     ///
-    /// To be called after [`close`](Pool::close), and not on a thread of the pool, which would wait
-    /// for itself.
+    /// To be called after [`close`](Pool::close). A thread of the pool, which would wait for itself, is
+    /// told `false` at once.
     pub fn join(&self, deadline: Option<Instant>) -> bool {
+        if self.is_here() {
+            return false;
+        }
         let mut state = self.shared.lock();
         while state.threads() > 0 {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(now()));
@@ -143,6 +160,11 @@ impl<J: Send + 'static> Pool<J> {
         true
     }
 
+    /// Whether the calling thread is one of the pool's.
+    pub fn is_here(&self) -> bool {
+        HERE.with(Cell::get) == self.shared.id()
+    }
+
     /// How many threads there are, those just starting included.
     pub fn threads(&self) -> usize {
         self.shared.lock().threads()
@@ -151,6 +173,16 @@ impl<J: Send + 'static> Pool<J> {
     /// How many jobs no thread has begun.
     pub fn queued(&self) -> usize {
         self.shared.lock().queued()
+    }
+}
+
+/// What a runtime returns from its getter. The kind makes no difference.
+impl hooks::Blocking for Pool<Task> {
+    fn spawn(&self, job: Task, _kind: Kind) -> Result<(), (Task, Refused)> {
+        // Refused: closed, or the system gives it no thread at all.
+        self.submit(job).map_err(|job| {
+            (job, if self.shared.lock().is_closed() { Refused::SHUT_DOWN } else { Refused::FULL })
+        })
     }
 }
 
@@ -197,8 +229,14 @@ impl<J: Send + 'static> Shared<J> {
         }
     }
 
+    /// Tells this pool from others (O4).
+    fn id(&self) -> *const () {
+        ptr::from_ref(self).cast()
+    }
+
     /// The life of a thread.
     fn work(&self) {
+        HERE.with(|here| here.set(self.id()));
         self.lock().begin();
         self.changed.notify_all();
         loop {
@@ -215,17 +253,21 @@ impl<J: Send + 'static> Shared<J> {
 
     /// Runs jobs until there is reason to stop.
     fn serve(&self) {
+        let mut again = None;
         loop {
-            match self.next() {
-                Some(job) => contain(|| (self.config.run)(job)),
-                None => return,
-            }
+            let next = self.next(&mut again);
+            // What could not be queued again.
+            contain(|| drop(again.take()));
+            let Some(job) = next else { return };
+            contain(|| again = (self.config.run)(job));
         }
     }
 
-    /// The next job, slept for if need be; `None` to stop.
-    fn next(&self) -> Option<J> {
+    /// Queues what is there again, unless closed. Then the next job, slept for if need be; `None` to
+    /// stop.
+    fn next(&self, again: &mut Option<J>) -> Option<J> {
         let mut state = self.lock();
+        state.requeue(again);
         let mut next = state.next();
         loop {
             match next {

@@ -1,11 +1,9 @@
 //! The owner of a runtime: starts its threads, and ends it.
 
-use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use runtime_traits::hooks::Task;
@@ -18,13 +16,8 @@ use crate::driver::Driver;
 use crate::pool::{Pool, PoolConfig, ThreadHook};
 use crate::seat::Seat;
 use crate::shared::{Shared, SharedRef};
-use crate::sync::{has_ended, now, thread, thread_local};
+use crate::sync::{has_ended, now, thread};
 use crate::worker;
-
-thread_local! {
-    /// The number of the blocking pool that this thread is of; 0 if of none.
-    static POOL: Cell<usize> = const { Cell::new(0) };
-}
 
 /// A runtime, and its threads.
 ///
@@ -42,8 +35,6 @@ pub struct Runtime {
     handle: Handle,
     shared: SharedRef,
     threads: Vec<thread::JoinHandle<()>>,
-    /// The number of its blocking pool.
-    pool: usize,
 }
 
 impl Runtime {
@@ -59,15 +50,12 @@ impl Runtime {
     pub(crate) fn start(builder: Builder) -> io::Result<Runtime> {
         let ours = builder.flavor == Flavor::MultiThread;
         let stations = builder.stations();
-        static POOLS: AtomicUsize = AtomicUsize::new(1);
-        let pool = POOLS.fetch_add(1, Relaxed);
-        let shared = Shared::new(stations, ours, Driver::new()?, blocking_pool(&builder, pool));
+        let shared = Shared::new(stations, ours, Driver::new()?, blocking_pool(&builder));
         let shared = Arc::new(shared);
         let mut runtime = Runtime {
             handle: Seat::handle(&shared),
             shared,
             threads: Vec::with_capacity(stations),
-            pool,
         };
         if ours {
             for number in 0..stations {
@@ -163,13 +151,9 @@ impl Runtime {
         shared.drop_tasks();
         let queued = shared.pool.close();
         drop(queued);
-        let mut ended = self.join_workers(deadline);
+        let ended = self.join_workers(deadline);
         shared.drop_tasks();
-        if POOL.with(Cell::get) == self.pool {
-            return false; // the pool's own thread cannot wait for the pool
-        }
-        ended &= shared.pool.join(deadline);
-        ended
+        shared.pool.join(deadline) && ended
     }
 
     fn join_workers(&mut self, deadline: Option<Instant>) -> bool {
@@ -244,21 +228,18 @@ impl Drop for Hooks {
     }
 }
 
-/// A pool, whose threads know its `number`.
-fn blocking_pool(builder: &Builder, number: usize) -> Pool<Task> {
+/// The pool for closures that block.
+fn blocking_pool(builder: &Builder) -> Pool<Task> {
     let name = builder.thread_name.clone();
-    let start = builder.on_thread_start.clone();
     Pool::new(PoolConfig {
         max_threads: builder.max_blocking_threads,
         keep_alive: builder.blocking_keep_alive,
         name: Arc::new(move |number| format!("{}-blocking", name(number))),
-        on_start: Some(Arc::new(move || {
-            POOL.with(|pool| pool.set(number));
-            if let Some(start) = &start {
-                start();
-            }
-        })),
+        on_start: builder.on_thread_start.clone(),
         on_stop: builder.on_thread_stop.clone(),
-        run: |job| _ = job.into_runnable().run(),
+        run: |job| {
+            let _ = job.into_runnable().run(); // it is finished at its first poll
+            None
+        },
     })
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use runtime_traits::hooks::{
-    BlockOn, Blocking, Budget, Drive, Home, Info, Kind, LocalRunnable, LocalTask, Metrics, Reactor,
+    BlockOn, Blocking, Budget, Drive, Home, Info, LocalRunnable, LocalTask, Metrics, Reactor,
     Runnable, Runtime, Spawn, SpawnLocal, State, Tag, Task, TaskList, Timer, Why,
 };
 use runtime_traits::{Handle, Refused};
@@ -66,7 +66,7 @@ impl Runtime for Seat {
     }
 
     fn blocking(&self) -> Option<&dyn Blocking> {
-        Some(self.shared())
+        Some(&self.shared().pool)
     }
 
     fn block_on(&self) -> Option<&dyn BlockOn> {
@@ -124,18 +124,6 @@ impl SpawnLocal for Shared {
 
     fn tasks(&self, home: Home) -> Option<&TaskList> {
         Some(&self.stations.get(home.0 as usize)?.local_tasks)
-    }
-}
-
-impl Blocking for Shared {
-    fn spawn(&self, job: Task, _kind: Kind) -> Result<(), (Task, Refused)> {
-        if self.is_stopped() {
-            return Err((job, Refused::SHUT_DOWN));
-        }
-        // Refused by the pool: closed, or the system gives it no thread at all.
-        self.pool.submit(job).map_err(|job| {
-            (job, if self.is_stopped() { Refused::SHUT_DOWN } else { Refused::FULL })
-        })
     }
 }
 

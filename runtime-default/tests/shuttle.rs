@@ -518,7 +518,10 @@ fn pool(max_threads: usize) -> Pool<Job> {
         name: Arc::new(|number| format!("pool-{number}")),
         on_start: None,
         on_stop: Some(Arc::new(thread::yield_now)),
-        run: |job| job(),
+        run: |job| {
+            job();
+            None
+        },
     })
 }
 
@@ -538,6 +541,32 @@ fn jobs_of_a_pool(time: Time, max_threads: usize) {
         });
         tally.wait_for(4);
         submitters.into_iter().for_each(|submitter| submitter.join().unwrap());
+        assert!(pool.close().is_empty());
+        assert!(pool.join(None));
+    });
+}
+
+/// Jobs of several turns, as those of an executor: whoever is asleep when one is given back need not
+/// be woken.
+#[test]
+fn jobs_that_are_given_back_run_again() {
+    explore(Time::StandsStill, || {
+        let pool = Pool::new(PoolConfig {
+            max_threads: 2,
+            keep_alive: Duration::MAX,
+            name: Arc::new(|number| format!("pool-{number}")),
+            on_start: None,
+            on_stop: None,
+            run: |(left, tally): (usize, Tally)| {
+                tally.add();
+                (left > 1).then(|| (left - 1, tally))
+            },
+        });
+        let tally = Tally::default();
+        for turns in [2, 1, 2] {
+            assert!(pool.submit((turns, tally.clone())).is_ok());
+        }
+        tally.wait_for(5);
         assert!(pool.close().is_empty());
         assert!(pool.join(None));
     });

@@ -20,7 +20,7 @@
 //!       └───────┴───────┘              │                  │
 //!             link  (which kind)     accept               │
 //!        ┌──────┼────────┐             │                  │
-//!   io::source staged  Box<dyn ByteStream>                │
+//!   io::source staged  Box<dyn ByteStream> (object)       │
 //!        └──────┴──────── sys (system calls) ─────────────┘
 //! ```
 #![cfg(any(unix, windows))]
@@ -33,6 +33,8 @@ mod connect;
 mod halves;
 mod link;
 mod lookup;
+#[cfg(unix)]
+mod object;
 mod owned;
 mod staged;
 mod sys;

@@ -15,7 +15,7 @@ use crate::system;
 use crate::workspace::{self, Package};
 
 /// What tests start that is not ours.
-const PACKAGES: [system::Package; 2] = [
+const PACKAGES: [system::Package; 4] = [
     system::Package {
         name: "curl",
         proof: "curl",
@@ -25,6 +25,16 @@ const PACKAGES: [system::Package; 2] = [
         name: "wrk",
         proof: "wrk",
         purpose: "the hello-http test asks from many connections at once",
+    },
+    system::Package {
+        name: "redis-tools",
+        proof: "redis-benchmark",
+        purpose: "redis-cli and redis-benchmark are the clients of distridata's tests",
+    },
+    system::Package {
+        name: "strace",
+        proof: "strace",
+        purpose: "a test of distridata looks for the fdatasync before each acknowledgement",
     },
 ];
 

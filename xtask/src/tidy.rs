@@ -4,12 +4,16 @@
 //! place, then *why* there is such a rule, then how to *fix* it: a rule that
 //! cannot say this does not belong here.
 
-use crate::tokens;
+use crate::tokens::{self, Lines};
 use crate::tree::{Source, Tree};
 use crate::workspace::Package;
 
 /// Lines a file may have.
 const LINES_MAX: usize = 700;
+
+/// Packages that promise to be small: their place, and the lines of code they may have. As `audit`
+/// counts them, without prose and tests.
+const SMALL: [(&str, usize); 1] = [("examples/humboldt/", 300)];
 
 /// Which packages of this workspace a package may build on.
 struct Layer {
@@ -79,6 +83,7 @@ pub(crate) fn findings(tree: &Tree) -> Vec<String> {
         findings.extend(too_long(source));
         findings.extend(leftovers(source));
     }
+    findings.extend(SMALL.iter().filter_map(|&(place, max)| too_large(tree, place, max)));
     findings
 }
 
@@ -157,6 +162,20 @@ fn too_long(source: &Source) -> Option<String> {
              why: a reader holds one idea per file, and this one is likely two\n  \
              fix: find the second idea and give it a file with an introduction of its own",
             source.path
+        )
+    })
+}
+
+/// A package with more code than it promises.
+fn too_large(tree: &Tree, place: &str, max: usize) -> Option<String> {
+    let sources = tree.sources.iter().filter(|source| source.path.starts_with(place));
+    let counts = sources.map(|source| tokens::lines(&source.text, &source.shipped));
+    let code: usize = counts.map(|Lines { code, .. }| code).sum();
+    (code > max).then(|| {
+        format!(
+            "{place}: {code} lines of code, more than {max}\n  \
+             why: it shows how little a team has to write for a runtime of its own\n  \
+             fix: say it shorter, or move what other runtimes need too into a part"
         )
     })
 }
@@ -290,6 +309,17 @@ mod tests {
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].starts_with("a/src/lib.rs:4: `#[ignore`"));
         assert!(leftovers(&Source::new("a/tests/all.rs", text)).is_empty());
+    }
+
+    #[test]
+    fn code_that_outgrows_its_promise_is_found_and_prose_and_tests_are_free() {
+        let text = "//! Prose.\nfn a() {}\n\n#[cfg(test)]\nmod t {}\nfn b() {}\n";
+        let sources = [("small/src/a.rs", text), ("small/tests/b.rs", text), ("c.rs", text)];
+        let sources = sources.iter().map(|(path, text)| Source::new(path, text)).collect();
+        let tree = Tree { packages: Vec::new(), sources, architecture: String::new() };
+        assert_eq!(too_large(&tree, "small/", 2), None);
+        let found = too_large(&tree, "small/", 1).unwrap();
+        assert!(found.starts_with("small/: 2 lines of code, more than 1"), "{found}");
     }
 
     #[test]

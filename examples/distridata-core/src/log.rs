@@ -83,6 +83,8 @@ pub struct Log {
     safe: u64,
     /// Why nothing can be appended any more.
     broken: Option<String>,
+    /// Nobody knows whether this log counts or the one that was to replace it.
+    doubtful: bool,
     buffer: Vec<u8>,
 }
 
@@ -99,7 +101,8 @@ impl Log {
         let (state, last, report) = recovery::open(&dir, options, replay)?;
         let safe = last.end();
         let tail = Tail::new(Arc::clone(&dir), state);
-        Ok((Log { dir, tail, last, safe, broken: None, buffer: Vec::new() }, report))
+        let (broken, doubtful, buffer) = (None, false, Vec::new());
+        Ok((Log { dir, tail, last, safe, broken, doubtful, buffer }, report))
     }
 
     /// Returns where the log ends: the offset of the next frame.
@@ -179,8 +182,12 @@ impl Log {
     }
 
     /// Takes notice of a sync that was done, and answers up to where the log is on the disk.
+    ///
+    /// A log that broke by a write still syncs what was appended before.
     pub fn end_sync(&mut self, synced: Synced) -> io::Result<u64> {
-        self.check_unbroken()?;
+        if self.doubtful {
+            self.check_unbroken()?;
+        }
         if let Err(error) = synced.result {
             self.break_with(format!("a sync failed: {error}"));
             return Err(error);
@@ -287,7 +294,8 @@ impl Log {
         self.last.set_next(Next::Over);
         self.last = Arc::clone(&segment);
         self.safe = base;
-        *tail.state() = State { generation, first: segment, snapshot };
+        let new = State { generation, first: segment, snapshot };
+        drop(std::mem::replace(&mut *tail.state(), new)); // closes files, when readers may go on
         remove_others(&*self.dir, &old, &kept);
         Ok(())
     }
@@ -295,6 +303,7 @@ impl Log {
     /// Makes a name durable. If that fails nobody knows which generation counts.
     fn commit<T>(&mut self, renamed: io::Result<T>) -> io::Result<T> {
         let done = renamed.and_then(|value| self.dir.sync().map(|()| value));
+        self.doubtful |= done.is_err();
         self.or_break("the log could not be replaced", done)
     }
 

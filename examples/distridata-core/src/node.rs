@@ -1,6 +1,7 @@
 //! A node: the data, whom it serves, and whom it follows.
 
 use std::fmt;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -72,7 +73,7 @@ pub enum StartError {
     /// The data directory: in use, damaged, of a newer version, …
     Data(OpenError),
     /// The address to listen at.
-    Listen(io::Error),
+    Listen(SocketAddr, io::Error),
     /// The first write failed.
     Write(String),
     /// The directory holds a follower's copy that was never finished.
@@ -83,7 +84,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StartError::Data(error) => error.fmt(f),
-            StartError::Listen(error) => write!(f, "cannot listen: {error}"),
+            StartError::Listen(addr, error) => write!(f, "cannot listen at {addr}: {error}"),
             StartError::Unfinished => f.write_str(
                 "the data is a follower's copy that was never finished: follow its primary once more",
             ),
@@ -135,11 +136,11 @@ impl Shared {
         };
         or(grown, rest).await
     }
+}
 
-    /// Tells whoever runs the node.
-    pub(crate) fn say(&self, what: fmt::Arguments<'_>) {
-        eprintln!("distridata: {what}");
-    }
+/// Tells whoever runs the node, if anybody listens.
+pub(crate) fn say(what: fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "distridata: {what}");
 }
 
 /// A node that serves. Dropping it ends it; what was acknowledged stays.
@@ -164,8 +165,9 @@ impl Node {
         dir: Arc<dyn Dir>,
         settings: Settings,
     ) -> Result<Node, StartError> {
-        let listener = TcpListener::bind(listen).await.map_err(StartError::Listen)?;
-        let addr = listener.local_addr().map_err(StartError::Listen)?;
+        let not_listening = |error| StartError::Listen(listen, error);
+        let listener = TcpListener::bind(listen).await.map_err(not_listening)?;
+        let addr = listener.local_addr().map_err(not_listening)?;
         let opened = {
             let settings = settings.clone();
             task::spawn_blocking(move || Engine::open(dir, &settings)).await

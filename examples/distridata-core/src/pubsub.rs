@@ -150,3 +150,122 @@ impl Delivery {
         self.0.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn received(mailbox: &Mailbox) -> String {
+        let mut replies = Replies::new();
+        mailbox.take_into(&mut replies);
+        String::from_utf8(replies.into_copied()).unwrap().replace("\r\n", " ")
+    }
+
+    fn mailbox() -> Arc<Mailbox> {
+        Arc::new(Mailbox::new(1000))
+    }
+
+    #[test]
+    fn messages_reach_those_who_listen() {
+        let mut channels = Channels::new(10_000);
+        let (one, two) = (mailbox(), mailbox());
+        assert_eq!(channels.subscribe(1, &one, b"a"), Some(1));
+        assert_eq!(channels.subscribe(1, &one, b"b"), Some(2));
+        assert_eq!(channels.subscribe(1, &one, b"b"), Some(2));
+        assert_eq!(channels.subscribe(2, &two, b"b"), Some(1));
+        assert_eq!(channels.publish(b"a", b"first").wake(), 1);
+        assert_eq!(channels.publish(b"b", b"second").wake(), 2);
+        assert_eq!(channels.publish(b"c", b"third").wake(), 0);
+        assert_eq!(received(&two), "*3 $7 message $1 b $6 second ");
+        assert_eq!(received(&one), "*3 $7 message $1 a $5 first *3 $7 message $1 b $6 second ");
+        assert_eq!(received(&one), "");
+    }
+
+    #[test]
+    fn who_leaves_leaves_nothing_behind() {
+        let mut channels = Channels::new(10_000);
+        let one = mailbox();
+        for name in [b"a", b"b", b"c"] {
+            let _ = channels.subscribe(1, &one, name);
+        }
+        assert_eq!(channels.unsubscribe(1, b"b"), 2);
+        assert_eq!(channels.unsubscribe(1, b"b"), 2);
+        assert_eq!(channels.unsubscribe(9, b"a"), 0);
+        assert_eq!(channels.publish(b"b", b"").wake(), 0);
+        assert_eq!((channels.count(1), channels.leave(1).len(), channels.count(1)), (2, 2, 0));
+        assert!(channels.channels.is_empty() && channels.clients.is_empty());
+        assert_eq!(Arc::strong_count(&one), 1);
+    }
+
+    #[test]
+    fn names_have_a_limit() {
+        let mut channels = Channels::new(2 * SUBSCRIPTION_COST + 10);
+        let one = mailbox();
+        assert_eq!(channels.subscribe(1, &one, &[0; 300]), None);
+        assert!(channels.channels.is_empty() && channels.clients.is_empty());
+        assert_eq!(channels.subscribe(1, &one, b"12345"), Some(1));
+        assert_eq!(channels.subscribe(1, &one, b"123456"), None);
+        assert_eq!(channels.subscribe(1, &one, b"abcde"), Some(2));
+        assert_eq!(channels.subscribe(1, &one, b""), None);
+        assert_eq!(channels.unsubscribe(1, b"abcde"), 1);
+        assert_eq!(channels.subscribe(1, &one, b""), Some(2));
+    }
+
+    #[test]
+    fn d5_who_does_not_read_is_too_slow() {
+        let mut channels = Channels::new(10_000);
+        let (slow, quick) = (mailbox(), mailbox());
+        let _ = channels.subscribe(1, &slow, b"a");
+        let _ = channels.subscribe(2, &quick, b"a");
+        let mut reached = Vec::new();
+        for _ in 0..4 {
+            reached.push(channels.publish(b"a", &[0; 300]).wake());
+            assert!(quick.take_into(&mut Replies::new()));
+        }
+        // The one that does not fit wakes the client, too, so that it can be disconnected.
+        assert_eq!(reached, [2, 2, 2, 1]);
+        assert!(slow.is_too_slow() && !quick.is_too_slow());
+    }
+
+    #[test]
+    fn a_long_message_makes_nobody_slow() {
+        let mut channels = Channels::new(10_000);
+        let one = mailbox();
+        let _ = channels.subscribe(1, &one, b"a");
+        assert_eq!(channels.publish(b"a", &[0; 5000]).wake(), 1);
+        assert!(!one.is_too_slow() && one.take_into(&mut Replies::new()));
+    }
+
+    #[test]
+    fn a_message_is_encoded_once_and_shared() {
+        let mut channels = Channels::new(10_000);
+        let boxes: Vec<_> = (0..3).map(|_| Arc::new(Mailbox::new(1 << 20))).collect();
+        for (client, mailbox) in boxes.iter().enumerate() {
+            let _ = channels.subscribe(client as ClientId, mailbox, b"a");
+        }
+        let _ = channels.publish(b"a", &[7; 100_000]).wake();
+        let pointers: HashSet<*const u8> = boxes
+            .iter()
+            .map(|mailbox| {
+                let mut replies = Replies::new();
+                mailbox.take_into(&mut replies);
+                replies.chunk().as_ptr()
+            })
+            .collect();
+        assert_eq!(pointers.len(), 1);
+    }
+
+    #[test]
+    fn waking_ends_the_wait_of_who_listened_before() {
+        let mut channels = Channels::new(10_000);
+        let one = mailbox();
+        let _ = channels.subscribe(1, &one, b"a");
+        let listener = one.listen();
+        let delivery = channels.publish(b"a", b"x");
+        let mut wait = Box::pin(listener);
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(wait.as_mut().poll(&mut cx).is_pending());
+        delivery.wake();
+        assert!(wait.as_mut().poll(&mut cx).is_ready());
+    }
+}

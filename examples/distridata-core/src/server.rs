@@ -14,7 +14,7 @@ use runtime_traits::net::{TcpListener, TcpStream};
 use runtime_traits::task::TaskGroup;
 use runtime_traits::time;
 
-use crate::node::Shared;
+use crate::node::{Shared, say};
 
 mod connection;
 mod info;
@@ -80,7 +80,7 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
             }
             Err(error) => {
                 if !is_troubled {
-                    shared.say(format_args!("cannot accept for now: {error}"));
+                    say(format_args!("cannot accept for now: {error}"));
                 }
                 is_troubled = true;
                 time::sleep(PAUSE).await;

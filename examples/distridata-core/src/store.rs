@@ -1,9 +1,9 @@
 //! The data: what each key has, when it ends, and who wrote the log.
 //!
 //! ```text
-//!  key ──FNV-1a──▶ shard 0 … 4095 ──SipHash──▶ entry: value, point in time when it expires
-//!                                                         │
-//!                               deadlines: ordered (point in time, key)
+//!  key ──shard_of──▶ shard 0 … 4095 ──SipHash──▶ entry: value, point in time when it expires
+//!                                                           │
+//!                                 deadlines: ordered (point in time, key)
 //! ```
 //!
 //! Shards are small so that a walk over everything (`SCAN`, snapshots) can be cut into steps that
@@ -134,11 +134,17 @@ impl Keys {
     }
 }
 
-/// The shard of a key, the same on every machine: FNV-1a of 64 bits.
+/// The shard of a key, the same on every machine. Which one decides nothing but the order of a walk.
 fn shard_of(key: &[u8]) -> usize {
-    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
-    let hash = key.iter().fold(0xcbf2_9ce4_8422_2325, step);
-    (hash ^ (hash >> 32)) as usize % SHARDS
+    let mut words = key.chunks_exact(8);
+    let hash = words.by_ref().fold(0, |hash, eight| shard_step(hash, digest::word(eight)));
+    shard_step(hash, digest::word(words.remainder())) as usize % SHARDS
+}
+
+/// Multiplies by the golden ratio, so that the high bits depend on all, and folds them down.
+fn shard_step(hash: u64, word: u64) -> u64 {
+    let hash = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    hash ^ (hash >> 32)
 }
 
 impl Default for Store {

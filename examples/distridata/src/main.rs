@@ -14,6 +14,7 @@
 
 mod demo;
 mod options;
+mod say;
 mod serve;
 
 use std::future::Future;
@@ -24,11 +25,11 @@ use options::{Command, Runtime, USAGE};
 fn main() -> ExitCode {
     match options::parse(std::env::args().skip(1)) {
         Ok(Command::Help) => {
-            println!("{USAGE}");
+            say::say(USAGE);
             ExitCode::SUCCESS
         }
         Ok(Command::Serve(options)) => on(options.runtime, serve::serve(options)),
-        Ok(Command::Demo) => on(Runtime::Default, demo::demo()),
+        Ok(Command::Demo) => on(Runtime::Humboldt, demo::demo()),
         Err(fault) => {
             eprintln!("distridata: {fault}\n\n{USAGE}");
             ExitCode::from(2)
@@ -42,5 +43,6 @@ fn on(runtime: Runtime, program: impl Future<Output = ExitCode>) -> ExitCode {
         Runtime::Default => runtime_default::entry(|_| {}, program),
         Runtime::Tokio => runtime_tokio::entry(|_| {}, program),
         Runtime::Smol => runtime_smol::entry(|_| {}, program),
+        Runtime::Humboldt => humboldt::entry(|_| {}, program),
     }
 }

@@ -46,7 +46,16 @@ pub(crate) enum Runtime {
     Default,
     Tokio,
     Smol,
+    Humboldt,
 }
+
+/// What `--runtime` may be. The tests ask the program for this list and try them all.
+const RUNTIMES: [(&str, Runtime); 4] = [
+    ("default", Runtime::Default),
+    ("tokio", Runtime::Tokio),
+    ("smol", Runtime::Smol),
+    ("humboldt", Runtime::Humboldt),
+];
 
 /// Understands the arguments behind the program's name; the error says what is wrong with them.
 pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Command, String> {
@@ -94,12 +103,11 @@ fn serve(mut args: impl Iterator<Item = String>) -> Result<Command, String> {
 }
 
 fn runtime(name: &str) -> Result<Runtime, String> {
-    match name {
-        "default" => Ok(Runtime::Default),
-        "tokio" => Ok(Runtime::Tokio),
-        "smol" => Ok(Runtime::Smol),
-        other => Err(format!("there is no runtime `{other}`")),
-    }
+    let found = RUNTIMES.iter().find(|(known, _)| *known == name);
+    found.map(|(_, runtime)| *runtime).ok_or_else(|| {
+        let names: Vec<&str> = RUNTIMES.iter().map(|(known, _)| *known).collect();
+        format!("there is no runtime `{name}`; there are {}", names.join(", "))
+    })
 }
 
 fn fsync(when: &str) -> Result<Fsync, String> {

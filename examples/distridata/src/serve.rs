@@ -8,6 +8,7 @@ use distridata_core::{Node, StartError};
 use runtime_traits::{Handle, task};
 
 use crate::options::Options;
+use crate::say::say;
 
 /// The whole program, on whichever runtime.
 pub(crate) async fn serve(options: Options) -> ExitCode {
@@ -16,39 +17,35 @@ pub(crate) async fn serve(options: Options) -> ExitCode {
     let opened = task::spawn_blocking(move || SystemDir::open(&path)).await;
     let dir = match opened.expect("opening a directory does not panic") {
         Ok(dir) => Arc::new(dir),
-        Err(error) => return failed(&options, &error),
+        Err(error) => return failed(&error), // it names the directory
     };
-    let fsync = options.settings.fsync;
-    let follow = options.settings.follow.clone();
     match Node::start(options.listen, dir, options.settings.clone()).await {
         Ok(mut node) => {
-            announce(&node, follow.as_deref());
-            let _ = fsync;
+            announce(&node, options.settings.follow.as_deref());
             let error = node.failed().await;
             eprintln!("distridata: the node has failed: {error}");
             ExitCode::FAILURE
         }
-        Err(error) => failed_to_start(&options, &error),
+        Err(error @ StartError::Listen(..)) => failed(&error),
+        Err(error) => failed(&format_args!("{}: {error}", options.data.display())),
     }
 }
 
 fn announce(node: &Node, follow: Option<&str>) {
     let (report, addr) = (node.report(), node.addr());
     if let Some(cut) = &report.cut {
-        println!("recovered: {cut}");
+        say(format_args!("recovered: {cut}"));
     }
-    println!("recovered: {} frames, the log ends at offset {}", report.frames, report.end);
+    let (frames, end) = (report.frames, report.end);
+    say(format_args!("recovered: {frames} frames, the log ends at offset {end}"));
     let role = follow.map_or("primary".into(), |primary| format!("follower of {primary}"));
-    println!("listening at {addr} on runtime `{}`, {role}", Handle::current().info().name);
-    println!("try: redis-cli -h {} -p {} INFO", addr.ip(), addr.port());
+    let runtime = Handle::current().info().name;
+    say(format_args!("listening at {addr} on runtime `{runtime}`, {role}"));
+    say(format_args!("try: redis-cli -h {} -p {} INFO", addr.ip(), addr.port()));
 }
 
-fn failed_to_start(options: &Options, error: &StartError) -> ExitCode {
-    failed(options, error)
-}
-
-fn failed(options: &Options, error: &dyn std::fmt::Display) -> ExitCode {
-    eprintln!("distridata: {}: {error}", options.data.display());
+fn failed(error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("distridata: {error}");
     ExitCode::FAILURE
 }
 

@@ -8,7 +8,8 @@
 //! server: 86399 hello⏎          seconds since midnight (UTC), and the line it was sent
 //! ```
 //!
-//! See it run on two runtimes: `cargo run -p story-mains --bin on_default`, or `--bin on_tokio`.
+//! See it run on three runtimes: `cargo run -p story --bin on_default`, or `--bin on_humboldt`, or
+//! `--bin on_tokio`.
 //! Its tests, `cargo test -p library-only`, run on four.
 
 #![forbid(unsafe_code)]

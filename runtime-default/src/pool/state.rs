@@ -99,6 +99,15 @@ impl<J> State<J> {
         }
     }
 
+    /// Queues a job of the calling thread's again, unless closed. That thread is live and comes to the
+    /// queue next, so there is nobody to wake.
+    pub(super) fn requeue(&mut self, job: &mut Option<J>) {
+        if !self.closed {
+            self.queue.extend(job.take().map(|job| (self.next_job, job)));
+            self.next_job += 1;
+        }
+    }
+
     /// A thread that was to be started is not.
     pub(super) fn start_failed(&mut self) {
         self.starting -= 1;
@@ -158,6 +167,11 @@ impl<J> State<J> {
     pub(super) fn close(&mut self) -> Vec<J> {
         self.closed = true;
         self.queue.drain(..).map(|(_, job)| job).collect()
+    }
+
+    /// Whether no more jobs are taken.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// Threads that are there or coming.
@@ -234,6 +248,21 @@ mod tests {
         assert_eq!(state.settle(1), Settled::Back('b'));
         assert_eq!(state.settle(0), Settled::Back('a'));
         assert_eq!((state.threads(), state.queued()), (0, 0));
+    }
+
+    #[test]
+    fn a_job_that_is_queued_again_is_last_and_a_closed_pool_leaves_it() {
+        let mut state = one_idle(1);
+        assert_eq!(state.push('b'), OnPush::Wake);
+        assert_eq!(state.woken(false), Next::Run('b'));
+        assert_eq!(state.push('c'), OnPush::Nothing);
+        let mut again = Some('b');
+        state.requeue(&mut again);
+        assert_eq!((again, state.next(), state.next()), (None, Next::Run('c'), Next::Run('b')));
+        assert_eq!(state.close(), [' '; 0]);
+        again = Some('b');
+        state.requeue(&mut again);
+        assert_eq!((again, state.queued()), (Some('b'), 0));
     }
 
     #[test]

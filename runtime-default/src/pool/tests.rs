@@ -18,7 +18,10 @@ fn config(max_threads: usize, keep_alive: Duration) -> PoolConfig<Job> {
         name: Arc::new(|number| format!("blocking-{number}")),
         on_start: None,
         on_stop: None,
-        run: |job| job(),
+        run: |job| {
+            job();
+            None
+        },
     }
 }
 
@@ -144,6 +147,68 @@ fn a_job_may_submit_and_a_pool_may_die_on_its_own_thread() {
     drop(pool);
     // The inner job ran, or was dropped with the pool; either way nobody hangs.
     let _ = done.recv();
+}
+
+/// One thread, so the order of runs is that of the queue.
+#[test]
+fn a_job_that_is_given_back_runs_again_behind_the_others() {
+    struct Turns(char, u8, Sender<char>, Option<mpsc::Receiver<()>>);
+    let pool = Pool::new(PoolConfig {
+        max_threads: 1,
+        keep_alive: Duration::MAX,
+        name: Arc::new(|_| String::new()),
+        on_start: None,
+        on_stop: None,
+        run: |Turns(name, left, log, gate)| {
+            gate.into_iter().for_each(|gate| _ = gate.recv());
+            log.send(name).unwrap();
+            (left > 1).then_some(Turns(name, left - 1, log, None))
+        },
+    });
+    let ((gate, closed), (log, logged)) = (mpsc::channel(), mpsc::channel());
+    assert!(pool.submit(Turns('a', 3, log.clone(), Some(closed))).is_ok());
+    assert!(pool.submit(Turns('b', 2, log, None)).is_ok());
+    drop(gate); // both are there
+    assert_eq!(logged.iter().collect::<String>(), "ababa");
+}
+
+#[test]
+fn a_job_given_back_to_a_closed_pool_is_dropped() {
+    struct Held(mpsc::Receiver<()>, #[allow(dead_code, reason = "its end is heard")] Sender<()>);
+    let pool = Pool::new(PoolConfig {
+        max_threads: 1,
+        keep_alive: Duration::MAX,
+        name: Arc::new(|_| String::new()),
+        on_start: None,
+        on_stop: None,
+        run: |held: Held| {
+            _ = held.0.recv();
+            Some(held)
+        },
+    });
+    let ((gate, closed), (held, dropped)) = (mpsc::channel(), mpsc::channel());
+    assert!(pool.submit(Held(closed, held)).is_ok());
+    while pool.queued() > 0 {
+        thread::yield_now(); // until the thread has begun it
+    }
+    assert_eq!(pool.close().len(), 0);
+    drop(gate);
+    assert!(dropped.recv().is_err());
+    assert!(pool.join(None));
+}
+
+#[test]
+fn a_thread_knows_its_pool_and_does_not_wait_for_itself() {
+    let (one, other) = (Arc::new(pool(1)), pool(1));
+    let (sender, done) = mpsc::channel();
+    let inner = one.clone();
+    submit(&one, move || sender.send((inner.is_here(), inner.join(None))).unwrap());
+    assert_eq!(done.recv(), Ok((true, false)));
+    let inner = one.clone();
+    let (sender, done) = mpsc::channel();
+    submit(&other, move || sender.send(inner.is_here()).unwrap());
+    assert_eq!(done.recv(), Ok(false));
+    assert!(!one.is_here());
 }
 
 #[test]

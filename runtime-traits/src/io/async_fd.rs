@@ -104,6 +104,11 @@ impl<T> Async<T> {
         &mut self.io
     }
 
+    #[cfg(unix)]
+    pub(crate) fn registered(&self) -> &Registered {
+        &self.source
+    }
+
     /// Deregisters and gives the object back. It is still in non-blocking mode.
     pub fn into_inner(self) -> T {
         self.io

@@ -139,11 +139,7 @@ impl Link {
             return Poll::Ready(Ok(()));
         }
         match self {
-            Link::Ready(Ready { source, .. }) => source.poll_stream(Dir::Read, who, cx, || {
-                let room = cursor.remaining();
-                sys::recv(&sys::socket(source.source()), cursor)?;
-                Ok(((), after(room - cursor.remaining(), room)))
-            }),
+            Link::Ready(Ready { source, .. }) => poll_recv(source, who, cx, cursor),
             Link::Staged(staged) => staged.poll_read(who, cx, cursor),
             Link::Object(object) => object.poll_read(who, cx, cursor),
         }
@@ -198,10 +194,7 @@ impl Link {
         };
         let bufs = &bufs[first..];
         match self {
-            Link::Ready(Ready { source, .. }) => source.poll_stream(Dir::Write, who, cx, || {
-                let n = sys::send(&sys::socket(source.source()), bufs)?;
-                Ok((n, after(n, room(bufs.iter().map(|buf| buf.len())))))
-            }),
+            Link::Ready(Ready { source, .. }) => poll_send(source, who, cx, bufs),
             Link::Staged(staged) => staged.poll_write(who, cx, bufs),
             Link::Object(object) => object.poll_write(who, cx, bufs),
         }
@@ -356,6 +349,33 @@ impl Object {
         let side = &self.sides[Dir::Write.index()];
         side.poll_shared(who, cx, |cx| self.stream.poll_write(cx, bufs))
     }
+}
+
+/// Reads from a stream socket on a reactor into `cursor`, which has room.
+pub(super) fn poll_recv(
+    source: &Registered,
+    who: Who<'_>,
+    cx: &mut Context<'_>,
+    cursor: &mut ReadCursor<'_>,
+) -> Poll<io::Result<()>> {
+    source.poll_stream(Dir::Read, who, cx, || {
+        let room = cursor.remaining();
+        sys::recv(&sys::socket(source.source()), cursor)?;
+        Ok(((), after(room - cursor.remaining(), room)))
+    })
+}
+
+/// Writes some of `bufs` to a stream socket on a reactor.
+pub(super) fn poll_send(
+    source: &Registered,
+    who: Who<'_>,
+    cx: &mut Context<'_>,
+    bufs: &[io::IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    source.poll_stream(Dir::Write, who, cx, || {
+        let n = sys::send(&sys::socket(source.source()), bufs)?;
+        Ok((n, after(n, room(bufs.iter().map(|buf| buf.len())))))
+    })
 }
 
 /// How many bytes one call can move: it looks at so many slices.

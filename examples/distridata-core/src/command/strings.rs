@@ -110,16 +110,16 @@ pub(super) fn append(
 
 /// What follows key and value of `SET`.
 #[derive(Default)]
-struct Options {
+struct Options<'a> {
     only_new: bool,
     only_old: bool,
     get: bool,
     keep_deadline: bool,
-    expires: Option<Millis>,
+    time: Option<(TimeOption, &'a [u8])>,
 }
 
-impl Options {
-    fn parse(args: Args<'_>, now: Millis) -> Result<Options, Fault> {
+impl<'a> Options<'a> {
+    fn parse(args: Args<'a>) -> Result<Options<'a>, Fault> {
         let mut options = Options::default();
         let mut words = args.iter();
         while let Some(word) = words.next() {
@@ -130,43 +130,62 @@ impl Options {
                 options.only_old = true;
             } else if is("get") {
                 options.get = true;
-            } else if is("keepttl") && options.expires.is_none() {
+            } else if is("keepttl") && options.time.is_none() {
                 options.keep_deadline = true;
-            } else if let Some((unit, base)) = time_option(word, now) {
-                let number = words.next().ok_or(Fault::syntax())?;
-                if options.keep_deadline || options.expires.is_some() {
-                    return Err(Fault::syntax());
-                }
-                options.expires = Some(expire_time(number, unit, base)?);
             } else {
-                return Err(Fault::syntax());
+                let option = TimeOption::named(word).ok_or(Fault::syntax())?;
+                let number = words.next().ok_or(Fault::syntax())?;
+                options.set_time(option, number)?;
             }
         }
         Ok(options)
+    }
+
+    /// The same option may come again; the last one counts.
+    fn set_time(&mut self, option: TimeOption, number: &'a [u8]) -> Result<(), Fault> {
+        if self.keep_deadline || self.time.is_some_and(|(other, _)| other != option) {
+            return Err(Fault::syntax());
+        }
+        self.time = Some((option, number));
+        Ok(())
     }
 
     /// Whether it matters what the key has now.
     fn need_old(&self) -> bool {
         self.only_new || self.only_old || self.get || self.keep_deadline
     }
+
+    fn expires(&self, now: Millis) -> Result<Option<Millis>, Fault> {
+        self.time.map(|(option, number)| option.expires(number, now)).transpose()
+    }
 }
 
-/// Whether a word says when the key expires: in which unit, from which point in time on.
-fn time_option(word: &[u8], now: Millis) -> Option<(Unit, Millis)> {
-    let options: [(&[u8], Unit, Millis); 4] = [
-        (b"ex", Unit::Seconds, now),
-        (b"px", Unit::Millis, now),
-        (b"exat", Unit::Seconds, 0),
-        (b"pxat", Unit::Millis, 0),
-    ];
-    let is_it = |option: &&(&[u8], Unit, Millis)| word.eq_ignore_ascii_case(option.0);
-    options.iter().find(is_it).map(|(_, unit, base)| (*unit, *base))
+/// In what and from where on `SET` counts the time that a key lives.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct TimeOption {
+    unit: Unit,
+    from_now: bool,
 }
 
-fn expire_time(number: &[u8], unit: Unit, base: Millis) -> Result<Millis, Fault> {
-    let number = integer(number).ok_or(Fault::no_integer())?;
-    let expires = deadline(number, unit, base).filter(|_| number > 0);
-    expires.and_then(|expires| u64::try_from(expires).ok()).ok_or_else(|| Fault::expire_time("set"))
+impl TimeOption {
+    fn named(word: &[u8]) -> Option<TimeOption> {
+        let (unit, from_now) = match word.to_ascii_lowercase().as_slice() {
+            b"ex" => (Unit::Seconds, true),
+            b"px" => (Unit::Millis, true),
+            b"exat" => (Unit::Seconds, false),
+            b"pxat" => (Unit::Millis, false),
+            _ => return None,
+        };
+        Some(TimeOption { unit, from_now })
+    }
+
+    fn expires(self, number: &[u8], now: Millis) -> Result<Millis, Fault> {
+        let number = integer(number).ok_or(Fault::no_integer())?;
+        let base = if self.from_now { now } else { 0 };
+        let expires = deadline(number, self.unit, base).filter(|_| number > 0);
+        let expires = expires.and_then(|expires| u64::try_from(expires).ok());
+        expires.ok_or_else(|| Fault::expire_time("set"))
+    }
 }
 
 pub(super) fn set(
@@ -180,12 +199,13 @@ pub(super) fn set(
         replies.simple("OK");
         return Ok(());
     }
-    let options = Options::parse(args.from(3), transaction.now)?;
+    let options = Options::parse(args.from(3))?;
+    let expires = options.expires(transaction.now)?;
     let old = options.need_old().then(|| transaction.get(key).cloned()).flatten();
     let refused = options.only_new && old.is_some() || options.only_old && old.is_none();
     if !refused {
         let kept = old.as_ref().and_then(|old| old.expires).filter(|_| options.keep_deadline);
-        store(key, Value::from(value), options.expires.or(kept), transaction);
+        store(key, Value::from(value), expires.or(kept), transaction);
     }
     match refused {
         _ if options.get => reply_value(old.as_ref(), replies),

@@ -19,6 +19,7 @@ use runtime_traits::{io, task, time};
 
 use super::Engine;
 use crate::log::SnapshotWriter;
+use crate::node::say;
 use crate::store::SHARDS;
 
 /// Bytes gathered under one lock, and written as one chunk.
@@ -75,10 +76,10 @@ impl Engine {
                 continue;
             }
             match self.compact().await {
-                Ok(done) => eprintln!("distridata: {done}"),
+                Ok(done) => say(format_args!("{done}")),
                 Err(error) => {
                     failed_at = self.safe();
-                    eprintln!("distridata: not compacted: {error}");
+                    say(format_args!("not compacted: {error}"));
                 }
             }
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use runtime_traits::{task, time};
 
 use super::{Engine, Fsync, now};
+use crate::node::say;
 use crate::op::Op;
 
 /// How often a node looks for what has expired.
@@ -30,7 +31,7 @@ impl Engine {
             // Not inside `with_log`: the disk is slow, and groups can be written meanwhile.
             let Ok(done) = task::spawn_blocking(move || unsynced.run()).await else { return };
             if let Err(error) = self.with_log(move |log| log.end_sync(done)).await {
-                eprintln!("distridata: writes are refused from now on: {error}");
+                say(format_args!("writes are refused from now on: {error}"));
                 return;
             }
             synced = end;

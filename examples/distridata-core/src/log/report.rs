@@ -12,7 +12,6 @@ pub type Cause = Box<dyn Error + Send + Sync>;
 
 /// How to open a log.
 #[derive(Debug, Clone, Default)]
-#[non_exhaustive]
 pub struct Options {
     /// Drops everything from the first damaged byte of the log on, instead of refusing to open.
     pub cut_damaged: bool,

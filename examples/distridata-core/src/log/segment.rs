@@ -107,3 +107,27 @@ pub(crate) fn prepare(
     temp.file().sync_data()?;
     Ok((header, temp))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::sim::SimDir;
+
+    #[test]
+    fn a_long_chain_is_dropped_without_a_deep_stack() {
+        let file = SimDir::new().create("file").unwrap();
+        let segment = |base| {
+            let header = Header { kind: Kind::Segment, generation: 1, offset: base };
+            Segment::new(header, Arc::clone(&file), 1)
+        };
+        let first = segment(0);
+        let mut last = Arc::clone(&first);
+        for base in 1..200_000 {
+            let next = segment(base);
+            last.set_next(Next::Segment(Arc::clone(&next)));
+            last = next;
+        }
+        drop(first);
+        assert_eq!((Arc::strong_count(&last), Arc::strong_count(&file)), (1, 2));
+    }
+}

@@ -12,7 +12,8 @@
 //! - **X1** A crash takes nothing that was synced.
 //! - **X2** A sync that fails loses what it should have synced: a later one that succeeds does not
 //!   bring it to the disk, though it can still be read. Kernels behave like that.
-//! - **X3** A stopped directory answers nothing but errors, and its files, too. What `crash` answers
+//! - **X3** A killed process loses nothing and syncs nothing: the power can be lost after it.
+//! - **X4** A stopped directory answers nothing but errors, and its files, too. What `crash` answers
 //!   shares nothing with it.
 //!
 //! Operations that change something are counted, so that a test can fail or stop each of them:
@@ -61,7 +62,7 @@ pub enum Fault {
 /// What a crash leaves of the changes that were not synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Crash {
-    /// All of them: the process was killed, the machine goes on.
+    /// All of them: the process was killed, and the machine goes on. They still are not synced.
     Kill,
     /// None.
     Lose,
@@ -145,16 +146,17 @@ impl SimDir {
     pub fn after(&self, how: Crash) -> SimDir {
         let disk = self.disk();
         let mut chance = Chance(if let Crash::Tear(seed) = how { seed } else { 0 });
-        let contents = |file: &Content| file.after(how, &mut chance);
-        let files: Vec<Vec<u8>> = disk.files.iter().map(contents).collect();
+        let files = disk.files.iter().map(|file| file.after(how, &mut chance)).collect();
         let names = disk.names_after(how, &mut chance);
-        let settled =
-            |bytes: Vec<u8>| Content { now: bytes.clone(), synced: bytes, changes: vec![] };
-        SimDir(Arc::new(Mutex::new(Disk {
-            files: files.into_iter().map(settled).collect(),
-            synced_names: names.clone(),
-            names,
-            ..Disk::default()
+        let left = Disk { files, ..Disk::default() };
+        SimDir(Arc::new(Mutex::new(match how {
+            Crash::Kill => Disk {
+                names,
+                synced_names: disk.synced_names.clone(),
+                name_changes: disk.name_changes.clone(),
+                ..left
+            },
+            _ => Disk { synced_names: names.clone(), names, ..left },
         })))
     }
 

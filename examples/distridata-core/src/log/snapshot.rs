@@ -14,7 +14,7 @@
 //! A file gets its name when it is whole and on the disk. So one that is not whole is damaged.
 
 use std::fmt;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use super::files::{File, Temp, read_exact_at, read_into, write_all_at};
@@ -135,6 +135,10 @@ pub struct SnapshotWriter {
 
 impl SnapshotWriter {
     pub(crate) fn new(tail: Arc<Tail>, offset: u64) -> io::Result<SnapshotWriter> {
+        if !tail.start(offset).is_some_and(|reader| reader.is_at_a_base()) {
+            let text = format!("no segment begins at {offset}; rotate first");
+            return Err(io::Error::new(ErrorKind::InvalidInput, text));
+        }
         let generation = tail.state().generation;
         let header = Header { kind: Kind::Snapshot, generation, offset };
         let name = format!("{}.{}", header.name(), tail.temp_number());
@@ -146,7 +150,7 @@ impl SnapshotWriter {
     /// Adds a chunk. After an error the snapshot cannot be finished any more; drop it.
     pub fn chunk(&mut self, payload: &[u8]) -> io::Result<()> {
         if payload.len() > PAYLOAD_MAX {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the chunk is too long"));
+            return Err(io::Error::new(ErrorKind::InvalidInput, "the chunk is too long"));
         }
         encode(&mut self.frame, self.len, payload);
         self.batch.extend_from_slice(&self.frame);

@@ -147,6 +147,11 @@ impl Reader {
         self.offset
     }
 
+    /// Returns `true` if a segment begins here.
+    pub(crate) fn is_at_a_base(&self) -> bool {
+        self.offset == self.segment.base
+    }
+
     /// Appends at most `max` bytes to `buf`, none at or behind the offset `until`.
     ///
     /// The bytes may end inside a frame. After an error nothing was read.

@@ -163,6 +163,16 @@ fn a_log_goes_on_over_segments_and_snapshots() {
 }
 
 #[test]
+fn a_snapshot_begins_where_a_segment_begins() {
+    let (mut log, _) = open(&SimDir::new());
+    append(&mut log, 1, 0..3);
+    assert!(log.snapshot_writer(offset(3)).is_err(), "nobody rotated");
+    assert!(log.snapshot_writer(offset(4)).is_err());
+    log.rotate().unwrap();
+    drop(log.snapshot_writer(offset(3)).unwrap());
+}
+
+#[test]
 fn nothing_is_forgotten_without_a_snapshot() {
     let dir = SimDir::new();
     let (mut log, _) = open(&dir);
@@ -197,4 +207,18 @@ fn left_overs_are_removed_and_strangers_are_not() {
     let (_, seen) = open(&dir);
     assert_eq!(seen.report.removed.len(), 2, "{:?}", seen.report);
     assert_eq!(dir.list().unwrap().len(), 3, "{dir:?}");
+}
+
+#[test]
+fn the_parts_can_go_to_other_threads() {
+    fn send<T: Send>() {}
+    fn share<T: Send + Sync>() {}
+    send::<Log>();
+    send::<super::Reader>();
+    send::<super::SnapshotWriter>();
+    send::<super::Incoming>();
+    send::<super::Received>();
+    send::<super::Unsynced>();
+    share::<super::Tail>();
+    share::<super::SnapshotFile>();
 }

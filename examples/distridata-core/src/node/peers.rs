@@ -98,11 +98,13 @@ impl Upstream {
         state.chain.clone_from(&pulse.chain);
     }
 
-    pub(crate) fn lost(&self, error: &io::Error) {
+    /// Answers whether that is news.
+    pub(crate) fn lost(&self, error: &io::Error) -> bool {
         let mut state = lock(&self.state);
-        state.is_connected = false;
-        state.error = Some(error.to_string());
         state.chain.clear();
+        let was_connected = std::mem::take(&mut state.is_connected);
+        let before = state.error.replace(error.to_string());
+        was_connected || state.error != before
     }
 }
 

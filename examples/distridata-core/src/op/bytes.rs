@@ -245,6 +245,14 @@ mod tests {
     }
 
     #[test]
+    fn truncating_what_is_ours_alone_copies_nothing() {
+        let mut value = Value::from(vec![1; 1000]);
+        let before = value.as_ptr();
+        value.truncate(900);
+        assert_eq!((value.as_ptr(), value.len()), (before, 900));
+    }
+
+    #[test]
     fn appending_to_what_is_ours_alone_does_not_copy_each_time() {
         let mut value = Value::from(&[0; 100][..]);
         let mut moves = 0;

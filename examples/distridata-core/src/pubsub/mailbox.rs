@@ -11,7 +11,7 @@ use crate::resp::Replies;
 /// What a message counts besides its bytes.
 const MESSAGE_COST: usize = 64;
 
-/// A bounded queue of messages. What is shared with other mailboxes counts in full.
+/// A bounded queue of messages: so many bytes, or a single message. What is shared with other mailboxes counts in full.
 #[derive(Debug)]
 pub struct Mailbox {
     queue: Mutex<Queue>,
@@ -27,7 +27,7 @@ struct Queue {
 }
 
 impl Mailbox {
-    /// An empty mailbox for at most so many bytes.
+    /// An empty mailbox for at most so many bytes, or one message if that is longer.
     pub fn new(max: usize) -> Mailbox {
         Mailbox { queue: Mutex::default(), event: Event::new(), max }
     }
@@ -44,7 +44,8 @@ impl Mailbox {
             return false;
         }
         let cost = message.len() + MESSAGE_COST;
-        if queue.cost + cost > self.max {
+        // One message always fits: that it is long is not the fault of those who listen.
+        if queue.cost > 0 && queue.cost + cost > self.max {
             queue.is_too_slow = true;
             return true;
         }

@@ -13,7 +13,7 @@ use crate::client;
 use crate::engine::{Engine, random};
 use crate::log::Incoming;
 use crate::log::frame::Frames;
-use crate::node::Shared;
+use crate::node::{Shared, say};
 
 /// Pause after the first failure; it doubles with each further one.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -31,8 +31,9 @@ pub(crate) async fn follow(shared: &Shared, primary: &str) {
     loop {
         let before = shared.engine.safe();
         let Err(error) = follow_once(shared, primary).await;
-        shared.upstream.lost(&error);
-        shared.say(format_args!("lost {primary}: {error}"));
+        if shared.upstream.lost(&error) {
+            say(format_args!("lost {primary}: {error}; trying again"));
+        }
         if shared.engine.safe() != before {
             pause = PAUSE_MIN;
         }
@@ -108,14 +109,14 @@ impl From<'_> {
         self.next(Kind::Pulse).await?;
         match answer {
             Answer::Continue => {
-                self.shared.say(format_args!("following {primary} from offset {}", engine.safe()));
+                say(format_args!("following {primary} from offset {}", engine.safe()));
             }
             Answer::Restart => {
-                self.shared.say(format_args!("following {primary} from the beginning"));
+                say(format_args!("following {primary} from the beginning"));
                 engine.restart().await?;
             }
             Answer::Snapshot { offset, len } => {
-                self.shared.say(format_args!("fetching a snapshot of {len} bytes from {primary}"));
+                say(format_args!("fetching a snapshot of {len} bytes from {primary}"));
                 self.fetch(offset, len).await?;
             }
         }

@@ -19,6 +19,11 @@ use crate::op::Value;
 /// Values from this length on are shared.
 const SHARED_MIN: usize = 16 << 10;
 
+/// When so much is copied already, shorter values are shared, too: one command may ask for the same
+/// value a million times.
+const COPIED_MUCH: usize = 1 << 20;
+const SHARED_MIN_THEN: usize = 256;
+
 /// Buffers larger than this are given back when they are empty.
 const KEPT_MAX: usize = 64 << 10;
 
@@ -90,7 +95,8 @@ impl Replies {
 
     /// Adds what is RESP already, shared if it is long.
     pub fn raw(&mut self, bytes: &Value) {
-        if bytes.len() < SHARED_MIN {
+        let shared_min = if self.copied.len() < COPIED_MUCH { SHARED_MIN } else { SHARED_MIN_THEN };
+        if bytes.len() < shared_min {
             return self.copy(bytes);
         }
         let before = self.end();

@@ -426,17 +426,20 @@ fn hello(shared: &Shared, number: u64, replies: &mut Replies) {
 /// Where the log ends, a digest of all that is stored, and how many keys there are: equal on all
 /// nodes when writes rest.
 async fn digest(shared: &Shared, replies: &mut Replies) {
-    let seen = shared.engine.with(|transaction, is_whole| {
-        is_whole.then(|| (transaction.store.digest(), transaction.store.len()))
+    let engine = &shared.engine;
+    let seen = engine.with(|transaction, is_whole| {
+        let store = &transaction.store;
+        is_whole.then(|| (engine.safe(), store.digest(), store.len()))
     });
+    let Some((mut offset, digest, keys)) = seen.result else { return replies.error(LOADING) };
     if let Some(group) = seen.ticket {
         if let Err(reason) = group.ended().await {
             return replies.error(&not_written(&reason));
         }
+        offset = engine.safe();
     }
-    let Some((digest, keys)) = seen.result else { return replies.error(LOADING) };
     replies.array(3);
-    replies.integer(shared.engine.safe() as i64);
+    replies.integer(offset as i64);
     replies.bulk(format!("{digest:032x}").as_bytes());
     replies.integer(keys as i64);
 }

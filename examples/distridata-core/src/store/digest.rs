@@ -11,8 +11,8 @@ const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
 pub(super) fn entry(key: &[u8], entry: &Entry) -> u128 {
     let hash = bytes(bytes(BASIS, key), &entry.value);
     let hash = match entry.expires {
-        Some(expires) => word(word(hash, 1), expires),
-        None => word(hash, 0),
+        Some(expires) => step(step(hash, 1), expires),
+        None => step(hash, 0),
     };
     mixed(hash)
 }
@@ -35,22 +35,22 @@ fn mixed_half(mut half: u64) -> u64 {
 
 /// The length first: `("ab", "c")` is not `("a", "bc")`.
 fn bytes(hash: u128, bytes: &[u8]) -> u128 {
-    let mut hash = word(hash, bytes.len() as u64);
+    let mut hash = step(hash, bytes.len() as u64);
     let mut words = bytes.chunks_exact(8);
     for eight in &mut words {
-        hash = word(hash, little_endian(eight));
+        hash = step(hash, word(eight));
     }
-    word(hash, little_endian(words.remainder()))
+    step(hash, word(words.remainder()))
 }
 
-/// At most eight bytes as a number.
-fn little_endian(bytes: &[u8]) -> u64 {
+/// At most eight bytes as a number, the same on every machine.
+pub(super) fn word(bytes: &[u8]) -> u64 {
     let mut word = [0; 8];
     word[..bytes.len()].copy_from_slice(bytes);
     u64::from_le_bytes(word)
 }
 
-fn word(hash: u128, word: u64) -> u128 {
+fn step(hash: u128, word: u64) -> u128 {
     (hash ^ u128::from(word)).wrapping_mul(PRIME)
 }
 

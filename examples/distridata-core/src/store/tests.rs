@@ -85,20 +85,23 @@ fn s3_undoing_an_append_leaves_the_value_alone_that_a_reply_shares() {
 
 /// D4: a snapshot whose shards are of different moments, and all ops since it was begun, make the
 /// state at the end.
+///
+/// Few ops for many keys: where a key is set or deleted meanwhile, replay hides every mistake.
 #[test]
 fn d4_a_snapshot_may_be_taken_while_ops_go_on() {
     let mut random = Random::new(12);
     let mut appends_met = 0;
-    for _ in 0..60 {
+    for _ in 0..150 {
         let mut store = Store::new();
-        for _ in 0..random.below(40) {
+        for _ in 0..40 {
             let op = possible_op(&mut random, &store);
             let _ = store.apply(op);
         }
         let (mut snapshot, mut log) = (Vec::new(), Vec::new());
+        let op_count = 1 + random.below(40);
         let epochs_at = random.below(SHARDS as u64) as usize;
         for shard in 0..SHARDS {
-            if random.below(SHARDS as u64) < 120 {
+            if random.below(SHARDS as u64) < op_count {
                 let op = possible_op(&mut random, &store);
                 op.encode(&mut log);
                 let _ = store.apply(op);
@@ -113,7 +116,7 @@ fn d4_a_snapshot_may_be_taken_while_ops_go_on() {
         let mut ops = &log[..];
         while !ops.is_empty() {
             let op = Op::decode(&mut ops).unwrap();
-            let is_append = matches!(op, Op::Append { .. });
+            let is_append = matches!(&op, Op::Append { tail, .. } if !tail.is_empty());
             appends_met += usize::from(copy.apply(op).is_nothing() && is_append);
         }
         assert_eq!(all(&copy), all(&store));
@@ -150,6 +153,16 @@ fn epochs_replayed_change_nothing_even_those_that_were_forgotten() {
     }
     assert_eq!(all(&store), before);
     assert_eq!(store.epochs().last(), Some(&Epoch { id: 901, start: 99 * 99 }));
+}
+
+#[test]
+fn an_epoch_that_wrote_nothing_is_replaced() {
+    let mut store = Store::new();
+    let epochs = [(1, 0), (2, 50), (3, 50)].map(|(id, start)| Epoch { id, start });
+    for epoch in epochs {
+        let _ = store.apply(Op::Epoch(epoch));
+    }
+    assert_eq!(store.epochs(), [epochs[0], epochs[2]]);
 }
 
 #[test]
@@ -205,7 +218,7 @@ const EXPECTED: u128 = 67_850_864_234_632_666_066_378_416_022_872_017_599;
 
 #[test]
 fn shards_are_the_same_everywhere_and_even() {
-    assert_eq!((shard_of(b""), shard_of(b"a"), shard_of(b"key:000000000001")), (4033, 192, 2929));
+    assert_eq!((shard_of(b""), shard_of(b"a"), shard_of(b"key:000000000001")), (0, 3260, 1966));
     let mut counts = vec![0; SHARDS];
     for number in 0..SHARDS * 16 {
         counts[shard_of(format!("key:{number:012}").as_bytes())] += 1;

@@ -2,7 +2,7 @@
 
 use super::Crash;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Content {
     pub(super) now: Vec<u8>,
     pub(super) synced: Vec<u8>,
@@ -72,13 +72,17 @@ impl Content {
         self.changes.iter().map(len).sum()
     }
 
-    pub(super) fn after(&self, how: Crash, chance: &mut Chance) -> Vec<u8> {
+    pub(super) fn after(&self, how: Crash, chance: &mut Chance) -> Content {
         match how {
-            Crash::Kill => self.now.clone(),
-            Crash::Lose => self.synced.clone(),
-            Crash::Cut(bytes) => self.cut(bytes as usize),
-            Crash::Tear(_) => self.torn(chance),
+            Crash::Kill => self.clone(),
+            Crash::Lose => Content::settled(self.synced.clone()),
+            Crash::Cut(bytes) => Content::settled(self.cut(bytes as usize)),
+            Crash::Tear(_) => Content::settled(self.torn(chance)),
         }
+    }
+
+    fn settled(bytes: Vec<u8>) -> Content {
+        Content { now: bytes.clone(), synced: bytes, changes: Vec::new() }
     }
 
     fn cut(&self, mut left: usize) -> Vec<u8> {

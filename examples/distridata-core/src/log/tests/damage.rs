@@ -23,13 +23,13 @@ fn size(dir: &SimDir, name: &str) -> usize {
 }
 
 /// Opens a damaged log with and without cutting: it is noticed, and never taken for data.
-fn notice(dir: &SimDir, count: u32, what: &str) {
+fn notice(dir: &SimDir, count: u32, lost_max: u32, what: &str) {
     let before = format!("{dir:?}");
     match try_open(&dir.after(Crash::Kill), false) {
         Err(error) => assert!(error.is_damaged(), "{what}: {error}"),
         Ok((_, seen)) => {
             assert!(seen.report.cut.is_some_and(|cut| !cut.damaged), "{what}: not noticed");
-            assert!(seen.count < count, "{what}");
+            assert!((count - lost_max..count).contains(&seen.count), "{what}: {}", seen.count);
         }
     }
     let refused = try_open(dir, false).err();
@@ -51,7 +51,7 @@ fn every_bit_that_flips_is_noticed() {
         for bit in 0..size(&dir, &name) * 8 {
             let damaged = dir.after(Crash::Kill);
             damaged.edit(&name, |bytes| bytes[bit / 8] ^= 1 << (bit % 8));
-            notice(&damaged, count, &format!("{name}, bit {bit}"));
+            notice(&damaged, count, 1, &format!("{name}, bit {bit}"));
         }
     }
 }
@@ -67,7 +67,7 @@ fn every_file_that_is_cut_is_noticed() {
             }
             let damaged = dir.after(Crash::Kill);
             damaged.edit(&name, |bytes| bytes.truncate(len));
-            notice(&damaged, count, &format!("{name}, cut to {len}"));
+            notice(&damaged, count, 3, &format!("{name}, cut to {len}"));
         }
     }
 }
@@ -135,8 +135,11 @@ fn a_missing_file_is_noticed() {
         let left = dir.after(Crash::Kill);
         left.remove(&name).unwrap();
         let last = name == Kind::Segment.name(offset(5));
-        let opened = try_open(&left, false);
-        assert_eq!(opened.is_ok(), last, "without {name}");
+        match try_open(&left, false) {
+            Ok(_) => assert!(last, "without {name}"),
+            // What a snapshot held is not in the log behind it: there is nothing to be cut.
+            Err(error) => assert_eq!(error.is_cuttable(), name.starts_with("log-"), "{error}"),
+        }
     }
 }
 

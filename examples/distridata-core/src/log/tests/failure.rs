@@ -63,6 +63,7 @@ fn a_write_that_cannot_be_undone_breaks_the_log() {
     assert!(log.broken().is_some());
     let text = log.append(&payload(1, 5)).unwrap_err().to_string();
     assert!(text.contains("start again"), "{text}");
+    assert_eq!(log.sync().unwrap(), offset(5), "what was appended before can still be synced");
     let (_, seen) = open(&dir.crash(Crash::Kill));
     assert_eq!(seen.count, 5);
     assert!(seen.report.cut.is_some());
@@ -114,6 +115,7 @@ fn a_sync_runs_while_others_append() {
     assert_eq!(log.end_sync(pending.run()).unwrap(), offset(6));
     let pending = log.begin_sync();
     log.reset().unwrap();
+    append(&mut log, 1, 0..3);
     assert_eq!(log.end_sync(pending.run()).unwrap(), 0, "that was another log");
 }
 
@@ -159,4 +161,18 @@ fn a_payload_that_is_too_long_is_refused() {
     let error = log.append(&vec![0; PAYLOAD_MAX + 1]).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
     append(&mut log, 1, 0..1);
+}
+
+#[test]
+fn nothing_is_safe_in_a_log_that_may_have_been_replaced() {
+    let dir = SimDir::new();
+    let (mut log, _) = open(&dir);
+    append(&mut log, 1, 0..5);
+    let pending = log.begin_sync();
+    // Create, write, sync, rename: the fourth one is what counts.
+    dir.fail_at(dir.operations() + 3, Fault::Late);
+    log.reset().unwrap_err();
+    assert!(log.end_sync(pending.run()).is_err());
+    assert!(log.sync().is_err() && log.append(b"").is_err());
+    assert_eq!(open(&dir.crash(Crash::Kill)).1.count, 0, "it was");
 }

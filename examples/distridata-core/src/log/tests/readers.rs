@@ -1,7 +1,9 @@
 //! Readers: across segments, slow ones, on other threads.
 
 use super::*;
+use crate::log::files::Dir;
 use crate::log::frame::Frames;
+use crate::log::header::Kind;
 use crate::log::{Read, Reader};
 
 /// Reads up to `until` in pieces of `max` bytes.
@@ -14,7 +16,8 @@ fn read_all(reader: &mut Reader, max: usize, until: u64) -> Vec<u8> {
 /// Reads the rest of a log that was replaced and ended here.
 pub(super) fn ends_over(mut reader: Reader, end: u64) {
     let mut bytes = Vec::new();
-    while reader.read(&mut bytes, 10, u64::MAX).unwrap() != Read::Over {}
+    while let Read::Bytes(1..) = reader.read(&mut bytes, 10, u64::MAX).unwrap() {}
+    assert_eq!(reader.read(&mut bytes, 10, u64::MAX).unwrap(), Read::Over);
     assert_eq!(reader.offset(), end);
 }
 
@@ -57,6 +60,38 @@ fn readers_begin_where_there_is_something() {
     assert!(tail.start(offset(6) + 1).is_none(), "beyond the end");
     assert_eq!(tail.start(start).unwrap().offset(), start);
     assert_eq!(count(&read_all(&mut tail.start(offset(6)).unwrap(), 9, u64::MAX), 6), 6);
+}
+
+#[test]
+fn what_the_newest_snapshot_needs_is_never_forgotten() {
+    let dir = SimDir::new();
+    let (mut log, _) = open(&dir);
+    append(&mut log, 1, 0..3);
+    let start = snapshot(&mut log, 1, 3).unwrap();
+    append(&mut log, 1, 3..6);
+    log.rotate().unwrap();
+    log.forget_before(u64::MAX).unwrap();
+    assert_eq!(log.tail().first_offset(), start);
+    assert_eq!(reopen(&dir).1.count, 6);
+}
+
+#[test]
+fn older_segments_are_read_after_opening_so_far_as_there_is_no_gap() {
+    let dir = SimDir::new();
+    let (mut log, _) = open(&dir);
+    for round in 0..3 {
+        append(&mut log, 1, round * 3..round * 3 + 3);
+        log.rotate().unwrap();
+    }
+    snapshot(&mut log, 1, 9).unwrap();
+    let (log, _) = open(&dir.after(Crash::Kill));
+    assert_eq!(count(&read_all(&mut log.tail().start(0).unwrap(), 9, u64::MAX), 0), 9);
+    let name = Kind::Segment.name(offset(3));
+    dir.edit(&name, |bytes| bytes.truncate(40)); // older than the snapshot: it is not replayed
+    let (log, _) = open(&dir);
+    assert_eq!(log.tail().first_offset(), offset(6));
+    log.forget_before(u64::MAX).unwrap();
+    assert_eq!(dir.list().unwrap().len(), 2, "the others are forgotten, too: {dir:?}");
 }
 
 #[test]
@@ -117,12 +152,16 @@ fn threads_read_while_the_log_grows() {
     let tail = log.tail();
     let mut chance = Chance(seed());
     std::thread::scope(|scope| {
+        let writing = Arc::new(()); // dropped also by a panic
         for max in [3, 100, 4000] {
             let mut reader = tail.start(0).unwrap();
+            let writing = Arc::downgrade(&writing);
             scope.spawn(move || {
                 let mut bytes = Vec::new();
                 while reader.offset() < end {
+                    let over = writing.strong_count() == 0;
                     if reader.read(&mut bytes, max, u64::MAX).unwrap() == Read::Bytes(0) {
+                        assert!(!over, "the writer is gone at {}", reader.offset());
                         std::thread::yield_now();
                     }
                 }

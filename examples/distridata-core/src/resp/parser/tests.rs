@@ -129,6 +129,16 @@ fn errors_are_worded_like_those_of_redis() {
     assert_eq!(error(&two), of("too big command"));
 }
 
+#[test]
+fn p1_a_line_in_small_packets_is_read_once() {
+    let mut parser = Parser::new(Limits::default());
+    let line = [b'x'; 1000];
+    for received in 1..line.len() {
+        assert_eq!(parser.parse(&line[..received]), Ok(Parsed::Incomplete));
+        assert_eq!(parser.at, received);
+    }
+}
+
 /// P1: as many calls as there are bytes, and no look at what was read before.
 #[test]
 fn p1_a_large_command_in_small_packets_is_read_once() {

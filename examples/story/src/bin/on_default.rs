@@ -1,7 +1,7 @@
 //! Alan's program, and Barbara's: the same but for the attribute. The library they use, and every
 //! task, timer and socket in it, follows.
 //!
-//! Run them with `cargo run -p story-mains --bin on_default` (or `on_tokio`).
+//! Run them with `cargo run -p story --bin on_default` (or `on_humboldt`, `on_tokio`).
 
 #![forbid(unsafe_code)]
 
