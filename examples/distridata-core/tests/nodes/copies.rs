@@ -1,10 +1,10 @@
 //! D3: what followers end with.
 
+use distridata_core::Settings;
 use distridata_core::log::files::SystemDir;
 use distridata_core::log::frame::Frames;
 use distridata_core::log::sim::{Crash, SimDir};
 use distridata_core::log::{Log, Options};
-use distridata_core::{Node, Settings};
 use runtime_traits::task;
 
 use crate::raw::{FRAMES, PULSE, Raw, SAFE, SNAPSHOT};
@@ -14,8 +14,8 @@ use crate::support::{
 };
 
 /// A primary, its follower, and that one's follower, each on another runtime, in every rotation.
-#[runtime_default::test]
-async fn d3_a_chain_of_three_runtimes_ends_with_the_same() {
+#[test]
+fn d3_a_chain_of_three_runtimes_ends_with_the_same() {
     watched(async {
         for turn in 0..3 {
             let mut runtimes = runtimes();
@@ -35,13 +35,12 @@ async fn d3_a_chain_of_three_runtimes_ends_with_the_same() {
             let name = info(&last, "runtime", "runtime").await.unwrap();
             assert_eq!(name, third.info().name);
         }
-    })
-    .await;
+    });
 }
 
 /// A follower that was away goes on from its offset: nothing it has is sent again.
-#[runtime_default::test]
-async fn d3_a_follower_that_was_away_goes_on_from_its_offset() {
+#[test]
+fn d3_a_follower_that_was_away_goes_on_from_its_offset() {
     watched(async {
         let [_, tokio, smol] = runtimes();
         let primary = start_on(&tokio, SimDir::new(), Settings::default()).await;
@@ -60,13 +59,12 @@ async fn d3_a_follower_that_was_away_goes_on_from_its_offset() {
         assert!(Frames::check(&frames, stood.1).unwrap().count() > 0, "from its offset on");
         let follower = start_on(&smol, left, following(&primary)).await;
         same(&[&primary, &follower]).await;
-    })
-    .await;
+    });
 }
 
 /// A primary that has forgotten the beginning of its log sends a snapshot first.
-#[runtime_default::test]
-async fn d3_d4_a_snapshot_that_was_taken_while_writes_went_on_brings_the_same() {
+#[test]
+fn d3_d4_a_snapshot_that_was_taken_while_writes_went_on_brings_the_same() {
     watched(async {
         let [_, tokio, smol] = runtimes();
         let primary = start_on(&tokio, SimDir::new(), Settings::default()).await;
@@ -102,13 +100,12 @@ async fn d3_d4_a_snapshot_that_was_taken_while_writes_went_on_brings_the_same() 
         drop(follower);
         let again = start_on(&smol, dir.crash(Crash::Kill), following(&primary)).await;
         assert_eq!(same(&[&primary, &again]).await, digest);
-    })
-    .await;
+    });
 }
 
 /// The node in the middle replaces its snapshot, several times, while its follower is reading it.
-#[runtime_default::test]
-async fn d3_a_snapshot_that_is_being_read_stays_readable_when_it_is_replaced() {
+#[test]
+fn d3_a_snapshot_that_is_being_read_stays_readable_when_it_is_replaced() {
     watched(async {
         // More than sockets hold, so that most of it is read after it was replaced.
         let (count, len) = (300, 64 << 10);
@@ -147,8 +144,7 @@ async fn d3_a_snapshot_that_is_being_read_stays_readable_when_it_is_replaced() {
             assert_eq!(Frames::check(&log, offset).unwrap().end(), end);
         });
         checked.await.unwrap();
-    })
-    .await;
+    });
 }
 
 /// The next message of a kind, without pulses, telling that we live.
@@ -178,8 +174,8 @@ fn check_snapshot(offset: u64, body: &[u8]) {
 }
 
 /// Followers on real files, compacting by themselves.
-#[runtime_default::test]
-async fn d3_nodes_on_real_files_compact_by_themselves_and_stay_the_same() {
+#[test]
+fn d3_nodes_on_real_files_compact_by_themselves_and_stay_the_same() {
     watched(async {
         let root = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
         let path = |name: &str| root.join(format!("copies-{name}-{}", std::process::id()));
@@ -204,6 +200,5 @@ async fn d3_nodes_on_real_files_compact_by_themselves_and_stay_the_same() {
         for dir in &dirs {
             let _ = std::fs::remove_dir_all(dir);
         }
-    })
-    .await;
+    });
 }

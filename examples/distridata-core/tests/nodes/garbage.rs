@@ -55,8 +55,8 @@ fn frame(offset: u64, payload: &[u8]) -> Vec<u8> {
     candidates.map(build).into_iter().find(good).expect("the format is another one")
 }
 
-#[runtime_default::test]
-async fn a_follower_leaves_who_sends_rubbish_and_has_lost_nothing() {
+#[test]
+fn a_follower_leaves_who_sends_rubbish_and_has_lost_nothing() {
     watched(async {
         let source = start(SimDir::new(), Settings::default()).await;
         write(&source, "key", 20).await;
@@ -70,8 +70,7 @@ async fn a_follower_leaves_who_sends_rubbish_and_has_lost_nothing() {
         for case in cases.collect::<Vec<_>>() {
             case.await.unwrap();
         }
-    })
-    .await;
+    });
 }
 
 async fn one_bad_primary(name: &str, bytes: &[u8], epoch: u64, log: &[u8], digest: &str) {
@@ -95,8 +94,8 @@ async fn one_bad_primary(name: &str, bytes: &[u8], epoch: u64, log: &[u8], diges
     assert_eq!(ask(&node, "DIGEST").await.to_string(), *digest, "after {name}");
 }
 
-#[runtime_default::test]
-async fn a_primary_leaves_who_sends_rubbish_and_serves_the_others() {
+#[test]
+fn a_primary_leaves_who_sends_rubbish_and_serves_the_others() {
     watched(async {
         let node = start(SimDir::new(), Settings::default()).await;
         let follower = start(SimDir::new(), following(&node)).await;
@@ -123,13 +122,12 @@ async fn a_primary_leaves_who_sends_rubbish_and_serves_the_others() {
         assert_eq!(words, "ERR this node speaks version 1 of the replication protocol");
         write(&node, "more", 20).await;
         same(&[&node, &follower]).await;
-    })
-    .await;
+    });
 }
 
 /// Two nodes that are told to follow each other, and one that is told to follow itself.
-#[runtime_default::test]
-async fn who_follows_himself_is_told_so() {
+#[test]
+fn who_follows_himself_is_told_so() {
     watched(async {
         let node = own_follower().await;
         crate::support::eventually("the reason", async || {
@@ -137,8 +135,7 @@ async fn who_follows_himself_is_told_so() {
             error.contains("nobody can follow himself").then_some(())
         })
         .await;
-    })
-    .await;
+    });
 }
 
 /// A node that follows the address at which it listens itself.

@@ -26,8 +26,8 @@ async fn listener() -> (TcpListener, Settings) {
     (listener, Settings { follow, ..lively() })
 }
 
-#[runtime_default::test]
-async fn a_primary_that_falls_silent_is_given_up_and_tried_again() {
+#[test]
+fn a_primary_that_falls_silent_is_given_up_and_tried_again() {
     watched(async {
         let (listener, settings) = listener().await;
         let node = start(SimDir::new(), settings).await;
@@ -42,15 +42,14 @@ async fn a_primary_that_falls_silent_is_given_up_and_tried_again() {
         // Before the answer to its hello silence is not borne either.
         let (raw, _, _) = Raw::accept(&listener).await;
         raw.ended().await;
-        let _ = Raw::accept(&listener).await;
+        let _third = Raw::accept(&listener).await;
         let error = info(&node, "replication", "last_link_error").await.unwrap();
         assert!(error.starts_with("nothing heard for "), "{error}");
-    })
-    .await;
+    });
 }
 
-#[runtime_default::test]
-async fn a_follower_that_falls_silent_is_given_up() {
+#[test]
+fn a_follower_that_falls_silent_is_given_up() {
     watched(async {
         let node = start(SimDir::new(), lively()).await;
         let (raw, _) = Raw::follow(node.addr(), 0, 0).await;
@@ -63,8 +62,7 @@ async fn a_follower_that_falls_silent_is_given_up() {
             (info_number(&node, "replication", "connected_slaves").await == 0).then_some(())
         })
         .await;
-    })
-    .await;
+    });
 }
 
 /// Runs `talk` until it comes to its end; it may be given up only if it was late itself.
@@ -75,8 +73,8 @@ async fn unless_late(mut talk: impl AsyncFnMut(&mut Instant) -> Option<()>) {
     }
 }
 
-#[runtime_default::test]
-async fn a_follower_that_speaks_and_has_nothing_to_say_is_kept() {
+#[test]
+fn a_follower_that_speaks_and_has_nothing_to_say_is_kept() {
     watched(async {
         let node = start(SimDir::new(), lively()).await;
         unless_late(async |spoken| {
@@ -90,14 +88,13 @@ async fn a_follower_that_speaks_and_has_nothing_to_say_is_kept() {
             Some(())
         })
         .await;
-    })
-    .await;
+    });
 }
 
 /// A message that takes many heartbeats to come: the follower hears that it is coming, and says
 /// meanwhile that it lives.
-#[runtime_default::test]
-async fn a_slow_message_is_not_silence() {
+#[test]
+fn a_slow_message_is_not_silence() {
     watched(async {
         let source = start(SimDir::new(), Settings::default()).await;
         write(&source, "key", 3).await;
@@ -125,8 +122,7 @@ async fn a_slow_message_is_not_silence() {
         .await;
         assert_eq!(stand(&node).await, (epoch, end));
         same(&[&source, &node]).await;
-    })
-    .await;
+    });
 }
 
 /// All frames that a node has, up to `end`.
@@ -143,8 +139,8 @@ pub(crate) async fn whole_log(node: &distridata_core::Node, end: u64) -> Vec<u8>
     log
 }
 
-#[runtime_default::test]
-async fn a_follower_does_not_spin_when_its_primary_closes_at_once() {
+#[test]
+fn a_follower_does_not_spin_when_its_primary_closes_at_once() {
     watched(async {
         let (listener, settings) = listener().await;
         let _node = start(SimDir::new(), settings).await;
@@ -158,13 +154,12 @@ async fn a_follower_does_not_spin_when_its_primary_closes_at_once() {
             drop(next);
             pause *= 2;
         }
-    })
-    .await;
+    });
 }
 
 /// Clients are served while a follower reads nothing at all, though it says that it lives.
-#[runtime_default::test]
-async fn d5_a_follower_that_does_not_read_holds_nobody_up() {
+#[test]
+fn d5_a_follower_that_does_not_read_holds_nobody_up() {
     watched(async {
         let node = start(SimDir::new(), lively()).await;
         let (raw, _) = Raw::follow(node.addr(), 0, 0).await;
@@ -191,6 +186,5 @@ async fn d5_a_follower_that_does_not_read_holds_nobody_up() {
         // Another one comes by all the same.
         let other = start(SimDir::new(), following(&node)).await;
         same(&[&node, &other]).await;
-    })
-    .await;
+    });
 }
