@@ -1,13 +1,17 @@
 //! D3: what followers end with.
 
-use distridata_core::Settings;
+use distridata_core::{Node, Settings, StartError};
+use runtime_traits::net::TcpListener;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use distridata_core::log::files::SystemDir;
 use distridata_core::log::frame::Frames;
 use distridata_core::log::sim::{Crash, SimDir};
 use distridata_core::log::{Log, Options};
 use runtime_traits::task;
 
-use crate::raw::{FRAMES, PULSE, Raw, SAFE, SNAPSHOT};
+use crate::raw::{FRAMES, PULSE, Raw, SAFE, SNAPSHOT, pulse};
 use crate::support::{
     ask, client, eventually, following, info, info_number, runtimes, same, stand, start, start_on,
     watched, write,
@@ -160,7 +164,7 @@ async fn part(raw: &Raw, kind: u8) -> Vec<u8> {
 }
 
 fn check_snapshot(offset: u64, body: &[u8]) {
-    let dir = std::sync::Arc::new(SimDir::new());
+    let dir = Arc::new(SimDir::new());
     let (log, _) = Log::open(dir, &Options::default(), &mut |_| Ok(())).unwrap();
     let mut incoming = log.incoming(offset).unwrap();
     incoming.write(body).unwrap();
@@ -200,5 +204,58 @@ fn d3_nodes_on_real_files_compact_by_themselves_and_stay_the_same() {
         for dir in &dirs {
             let _ = std::fs::remove_dir_all(dir);
         }
+    });
+}
+
+/// The body of a snapshot at some offset that is a state only together with the next 1000 bytes.
+fn unfinished_snapshot() -> (u64, Vec<u8>) {
+    let dir = Arc::new(SimDir::new());
+    let (mut log, _) = Log::open(dir, &Options::default(), &mut |_| Ok(())).unwrap();
+    log.append(b"").unwrap();
+    let offset = log.rotate().unwrap();
+    let writer = log.snapshot_writer(offset).unwrap();
+    let end = log.append(&[0; 1000]).unwrap();
+    log.sync().unwrap();
+    writer.finish(end).unwrap();
+    let (snapshot, _) = log.tail().newest_snapshot().unwrap();
+    let mut body = Vec::new();
+    snapshot.read_at(&mut body, usize::MAX, 0).unwrap();
+    (offset, body)
+}
+
+/// While a follower has a snapshot and not yet the log that belongs to it, it shows nothing; also
+/// not after a restart, and it does not become a primary.
+#[test]
+fn d3_a_state_that_never_was_is_shown_to_nobody() {
+    watched(async {
+        let (offset, body) = unfinished_snapshot();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let follow = Some(listener.local_addr().unwrap().to_string());
+        let settings = Settings { follow, ..Settings::default() };
+        let dir = SimDir::new();
+        let node = start(dir.clone(), settings.clone()).await;
+        let (raw, _, _) = Raw::accept(&listener).await;
+        let line = format!("+SNAPSHOT {offset} {}\r\n", body.len());
+        raw.send(line.as_bytes()).await.unwrap();
+        raw.say(PULSE, &pulse(2000)).await.unwrap();
+        raw.say(SNAPSHOT, &body).await.unwrap();
+        while raw.hear().await.unwrap().payload != offset.to_le_bytes() {}
+        for words in ["GET key", "DBSIZE", "DIGEST", "SET key value"] {
+            let answer = ask(&node, words).await.to_string();
+            assert!(answer.starts_with("LOADING "), "{words}: {answer}");
+        }
+        let answer = ask(&node, "COMPACT").await.to_string();
+        assert!(answer.ends_with("still catching up with its primary"), "{answer}");
+        assert_eq!(info(&node, "replication", "catching_up").await.unwrap(), "1");
+        drop(node);
+        let left = dir.crash(Crash::Kill);
+        let node = start(left.clone(), settings).await;
+        assert!(ask(&node, "GET key").await.to_string().starts_with("LOADING "));
+        drop(node);
+        let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let primary = Settings::default();
+        let refused = Node::start(anywhere, Arc::new(left.crash(Crash::Kill)), primary).await;
+        let refused = refused.err().unwrap();
+        assert!(matches!(refused, StartError::Unfinished), "{refused}");
     });
 }
