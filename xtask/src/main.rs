@@ -46,7 +46,7 @@ cargo xtask <command>
   platforms                type-checks the crates for the platforms they promise
   msrv                     checks the crates with the oldest compiler they promise
   sanitize [asan|tsan]     the tests under AddressSanitizer and ThreadSanitizer
-  bench [--quick] [name]   runs the benchmarks
+  bench [--quick] [name]   runs the benchmarks; `bench distridata`: the data store beside redis
 ";
 
 /// What a command ends with: an exit code, or the reason why it could not begin.
