@@ -151,3 +151,37 @@ async fn blocking<R: Send + 'static>(
 ) -> io::Result<R> {
     task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+    use crate::log::frame::encode;
+    use crate::log::sim::SimDir;
+    use crate::node::Settings;
+    use crate::op::{Epoch, Op};
+
+    #[runtime_default::test]
+    async fn d3_nobody_is_offered_the_new_log_by_the_old_history() {
+        let engine = Engine::open(Arc::new(SimDir::new()), &Settings::default()).unwrap().0;
+        let (mut payload, mut frame) = (Vec::new(), Vec::new());
+        Op::Epoch(Epoch { id: 7, start: 0 }).encode(&mut payload);
+        encode(&mut frame, 0, &payload);
+        engine.receive(frame).await.unwrap();
+        let (end, hello) = (engine.safe(), Hello { version: VERSION, epoch: 7, offset: 0 });
+        assert_eq!(offer(&engine, hello).unwrap().answer, Answer::Continue);
+        let mut restarting = pin!(engine.restart());
+        let held = engine.hold_log();
+        assert!(restarting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        drop(held);
+        while engine.tail().start(end).is_some() {
+            task::yield_now().await;
+        }
+        // The log is the new one now, and the data still has the old epoch.
+        assert!(engine.has_in_its_history(7, 0) && offer(&engine, hello).is_none());
+        restarting.await.unwrap();
+        assert_eq!(offer(&engine, hello).unwrap().answer, Answer::Restart);
+    }
+}

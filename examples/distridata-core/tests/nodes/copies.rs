@@ -1,21 +1,25 @@
 //! D3: what followers end with.
 
+use distridata_core::{Node, Settings, StartError};
+use runtime_traits::net::TcpListener;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use distridata_core::log::files::SystemDir;
 use distridata_core::log::frame::Frames;
 use distridata_core::log::sim::{Crash, SimDir};
 use distridata_core::log::{Log, Options};
-use distridata_core::{Node, Settings};
 use runtime_traits::task;
 
-use crate::raw::{FRAMES, PULSE, Raw, SAFE, SNAPSHOT};
+use crate::raw::{FRAMES, PULSE, Raw, SAFE, SNAPSHOT, pulse};
 use crate::support::{
-    ask, client, eventually, following, info, info_number, runtimes, same, start, start_on,
+    ask, client, eventually, following, info, info_number, runtimes, same, stand, start, start_on,
     watched, write,
 };
 
 /// A primary, its follower, and that one's follower, each on another runtime, in every rotation.
-#[runtime_default::test]
-async fn d3_a_chain_of_three_runtimes_ends_with_the_same() {
+#[test]
+fn d3_a_chain_of_three_runtimes_ends_with_the_same() {
     watched(async {
         for turn in 0..3 {
             let mut runtimes = runtimes();
@@ -35,13 +39,12 @@ async fn d3_a_chain_of_three_runtimes_ends_with_the_same() {
             let name = info(&last, "runtime", "runtime").await.unwrap();
             assert_eq!(name, third.info().name);
         }
-    })
-    .await;
+    });
 }
 
 /// A follower that was away goes on from its offset: nothing it has is sent again.
-#[runtime_default::test]
-async fn d3_a_follower_that_was_away_goes_on_from_its_offset() {
+#[test]
+fn d3_a_follower_that_was_away_goes_on_from_its_offset() {
     watched(async {
         let [_, tokio, smol] = runtimes();
         let primary = start_on(&tokio, SimDir::new(), Settings::default()).await;
@@ -49,30 +52,23 @@ async fn d3_a_follower_that_was_away_goes_on_from_its_offset() {
         let dir = SimDir::new();
         let follower = start_on(&smol, dir.clone(), following(&primary)).await;
         same(&[&primary, &follower]).await;
+        let stood = stand(&follower).await;
         drop(follower);
         let left = dir.crash(Crash::Kill);
         write(&primary, "late", 300).await;
-        let before = left.operations();
-        let used = left.used();
-        let follower = start_on(&smol, left.clone(), following(&primary)).await;
-        same(&[&primary, &follower]).await;
-        // It began no new file, so it did not begin again: it has only appended.
-        let log_end = info_number(&follower, "persistence", "log_end").await;
-        assert_eq!(info_number(&follower, "persistence", "log_begin").await, 0);
-        assert!(left.used() > used && left.used() < log_end + 100 && left.operations() > before);
-        let (_, answer) = Raw::follow(primary.addr(), epoch(&primary).await, 1).await;
+        // What the follower will say, and what it will hear.
+        let (raw, answer) = Raw::follow(primary.addr(), stood.0, stood.1).await;
         assert_eq!(answer, "+CONTINUE");
-    })
-    .await;
-}
-
-async fn epoch(node: &Node) -> u64 {
-    info_number(node, "replication", "epoch").await
+        let frames = part(&raw, FRAMES).await;
+        assert!(Frames::check(&frames, stood.1).unwrap().count() > 0, "from its offset on");
+        let follower = start_on(&smol, left, following(&primary)).await;
+        same(&[&primary, &follower]).await;
+    });
 }
 
 /// A primary that has forgotten the beginning of its log sends a snapshot first.
-#[runtime_default::test]
-async fn d3_d4_a_snapshot_that_was_taken_while_writes_went_on_brings_the_same() {
+#[test]
+fn d3_d4_a_snapshot_that_was_taken_while_writes_went_on_brings_the_same() {
     watched(async {
         let [_, tokio, smol] = runtimes();
         let primary = start_on(&tokio, SimDir::new(), Settings::default()).await;
@@ -108,13 +104,12 @@ async fn d3_d4_a_snapshot_that_was_taken_while_writes_went_on_brings_the_same() 
         drop(follower);
         let again = start_on(&smol, dir.crash(Crash::Kill), following(&primary)).await;
         assert_eq!(same(&[&primary, &again]).await, digest);
-    })
-    .await;
+    });
 }
 
 /// The node in the middle replaces its snapshot, several times, while its follower is reading it.
-#[runtime_default::test]
-async fn d3_a_snapshot_that_is_being_read_stays_readable_when_it_is_replaced() {
+#[test]
+fn d3_a_snapshot_that_is_being_read_stays_readable_when_it_is_replaced() {
     watched(async {
         // More than sockets hold, so that most of it is read after it was replaced.
         let (count, len) = (300, 64 << 10);
@@ -153,8 +148,7 @@ async fn d3_a_snapshot_that_is_being_read_stays_readable_when_it_is_replaced() {
             assert_eq!(Frames::check(&log, offset).unwrap().end(), end);
         });
         checked.await.unwrap();
-    })
-    .await;
+    });
 }
 
 /// The next message of a kind, without pulses, telling that we live.
@@ -170,7 +164,7 @@ async fn part(raw: &Raw, kind: u8) -> Vec<u8> {
 }
 
 fn check_snapshot(offset: u64, body: &[u8]) {
-    let dir = std::sync::Arc::new(SimDir::new());
+    let dir = Arc::new(SimDir::new());
     let (log, _) = Log::open(dir, &Options::default(), &mut |_| Ok(())).unwrap();
     let mut incoming = log.incoming(offset).unwrap();
     incoming.write(body).unwrap();
@@ -184,8 +178,8 @@ fn check_snapshot(offset: u64, body: &[u8]) {
 }
 
 /// Followers on real files, compacting by themselves.
-#[runtime_default::test]
-async fn d3_nodes_on_real_files_compact_by_themselves_and_stay_the_same() {
+#[test]
+fn d3_nodes_on_real_files_compact_by_themselves_and_stay_the_same() {
     watched(async {
         let root = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
         let path = |name: &str| root.join(format!("copies-{name}-{}", std::process::id()));
@@ -210,6 +204,58 @@ async fn d3_nodes_on_real_files_compact_by_themselves_and_stay_the_same() {
         for dir in &dirs {
             let _ = std::fs::remove_dir_all(dir);
         }
-    })
-    .await;
+    });
+}
+
+/// The body of a snapshot at some offset that is a state only together with the next 1000 bytes.
+fn unfinished_snapshot() -> (u64, Vec<u8>) {
+    let dir = Arc::new(SimDir::new());
+    let (mut log, _) = Log::open(dir, &Options::default(), &mut |_| Ok(())).unwrap();
+    log.append(b"").unwrap();
+    let offset = log.rotate().unwrap();
+    let writer = log.snapshot_writer(offset).unwrap();
+    let end = log.append(&[0; 1000]).unwrap();
+    log.sync().unwrap();
+    writer.finish(end).unwrap();
+    let (snapshot, _) = log.tail().newest_snapshot().unwrap();
+    let mut body = Vec::new();
+    snapshot.read_at(&mut body, usize::MAX, 0).unwrap();
+    (offset, body)
+}
+
+/// While a follower has a snapshot and not yet the log that belongs to it, it shows nothing; also
+/// not after a restart, and it does not become a primary.
+#[test]
+fn d3_a_state_that_never_was_is_shown_to_nobody() {
+    watched(async {
+        let (offset, body) = unfinished_snapshot();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let follow = Some(listener.local_addr().unwrap().to_string());
+        let settings = Settings { follow, ..Settings::default() };
+        let dir = SimDir::new();
+        let node = start(dir.clone(), settings.clone()).await;
+        let (raw, _, _) = Raw::accept(&listener).await;
+        let line = format!("+SNAPSHOT {offset} {}\r\n", body.len());
+        raw.send(line.as_bytes()).await.unwrap();
+        raw.say(PULSE, &pulse(2000)).await.unwrap();
+        raw.say(SNAPSHOT, &body).await.unwrap();
+        while raw.hear().await.unwrap().payload != offset.to_le_bytes() {}
+        for words in ["GET key", "DBSIZE", "DIGEST", "SET key value"] {
+            let answer = ask(&node, words).await.to_string();
+            assert!(answer.starts_with("LOADING "), "{words}: {answer}");
+        }
+        let answer = ask(&node, "COMPACT").await.to_string();
+        assert!(answer.ends_with("still catching up with its primary"), "{answer}");
+        assert_eq!(info(&node, "replication", "catching_up").await.unwrap(), "1");
+        drop(node);
+        let left = dir.crash(Crash::Kill);
+        let node = start(left.clone(), settings).await;
+        assert!(ask(&node, "GET key").await.to_string().starts_with("LOADING "));
+        drop(node);
+        let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let primary = Settings::default();
+        let refused = Node::start(anywhere, Arc::new(left.crash(Crash::Kill)), primary).await;
+        let refused = refused.err().unwrap();
+        assert!(matches!(refused, StartError::Unfinished), "{refused}");
+    });
 }

@@ -7,7 +7,7 @@ use distridata_core::log::files::{Dir, File};
 use distridata_core::log::sim::SimDir;
 use runtime_traits::task;
 
-use crate::support::eventually;
+use crate::support::{eventually, watched};
 
 /// The directory and its gate. Clones are the same.
 #[derive(Clone, Default)]
@@ -133,14 +133,16 @@ impl File for GateFile {
     }
 }
 
-#[runtime_default::test]
-async fn a_sync_waits_until_the_gate_is_open() {
-    let dir = GateDir::default();
-    let file = dir.create("file").unwrap();
-    let shut = dir.shut();
-    let syncing = task::spawn_blocking(move || file.sync_data());
-    shut.reached().await;
-    assert!(!syncing.is_finished());
-    drop(shut);
-    syncing.await.unwrap().unwrap();
+#[test]
+fn a_sync_waits_until_the_gate_is_open() {
+    watched(async {
+        let dir = GateDir::default();
+        let file = dir.create("file").unwrap();
+        let shut = dir.shut();
+        let syncing = task::spawn_blocking(move || file.sync_data());
+        shut.reached().await;
+        assert!(!syncing.is_finished());
+        drop(shut);
+        syncing.await.unwrap().unwrap();
+    });
 }

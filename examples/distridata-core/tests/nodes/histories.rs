@@ -6,13 +6,8 @@ use distridata_core::{Node, Settings};
 use crate::gate::GateDir;
 use crate::raw::Raw;
 use crate::support::{
-    always, ask, following, info_number, runtimes, same, start, start_on, watched, write,
+    always, ask, following, runtimes, same, stand, start, start_on, watched, write,
 };
-
-async fn stand(node: &Node) -> (u64, u64) {
-    let epoch = info_number(node, "replication", "epoch").await;
-    (epoch, info_number(node, "persistence", "log_end").await)
-}
 
 async fn answer(node: &Node, epoch: u64, offset: u64) -> String {
     Raw::follow(node.addr(), epoch, offset).await.1
@@ -20,8 +15,8 @@ async fn answer(node: &Node, epoch: u64, offset: u64) -> String {
 
 /// Each start of a primary begins an epoch; a follower of an older one may go on from where the
 /// next one began, or from before it.
-#[runtime_default::test]
-async fn d3_epochs_say_who_may_go_on_and_who_begins_again() {
+#[test]
+fn d3_epochs_say_who_may_go_on_and_who_begins_again() {
     watched(async {
         let mut dir = SimDir::new();
         let mut ends = Vec::new();
@@ -51,14 +46,13 @@ async fn d3_epochs_say_who_may_go_on_and_who_begins_again() {
         let mut epochs: Vec<u64> = ends.iter().map(|(epoch, _)| *epoch).collect();
         epochs.dedup();
         assert_eq!(epochs.len(), 4);
-    })
-    .await;
+    });
 }
 
 /// Three times the primary loses what it had not synced and its follower already has; another
 /// follower was away all the time.
-#[runtime_default::test]
-async fn d3_a_follower_that_has_what_its_primary_lost_begins_again() {
+#[test]
+fn d3_a_follower_that_has_what_its_primary_lost_begins_again() {
     watched(async {
         let [default, tokio, smol] = runtimes();
         let (near_dir, far_dir) = (SimDir::new(), SimDir::new());
@@ -93,13 +87,12 @@ async fn d3_a_follower_that_has_what_its_primary_lost_begins_again() {
             let words = "EXISTS kept0-0 kept2-49 lost0-0 lost2-49 last9";
             assert_eq!(ask(node, words).await.to_string(), "3");
         }
-    })
-    .await;
+    });
 }
 
 /// A follower becomes the primary; the old primary has more than it, and follows it.
-#[runtime_default::test]
-async fn d3_a_promoted_follower_is_followed_by_its_old_primary() {
+#[test]
+fn d3_a_promoted_follower_is_followed_by_its_old_primary() {
     watched(async {
         let [default, tokio, smol] = runtimes();
         let (old_dir, new_dir, third_dir) = (SimDir::new(), SimDir::new(), SimDir::new());
@@ -121,6 +114,5 @@ async fn d3_a_promoted_follower_is_followed_by_its_old_primary() {
         let third = start_on(&smol, third_dir.crash(Crash::Kill), following(&old)).await;
         let digest = same(&[&new, &old, &third]).await;
         assert!(digest.ends_with(" 50"), "{digest}");
-    })
-    .await;
+    });
 }

@@ -8,12 +8,14 @@
 //! - `histories`: promise D3, whose log is whose
 //! - `silence`: heartbeats, patience and back-off
 //! - `garbage`: what strangers send
+//! - `channels`: what was said before somebody left
 //! - `manifest`: what the library depends on
 //!
 //! No test sleeps to bring things into an order: each waits for something that the one before has
 //! caused. What must come is waited for up to a limit that is far beyond all that can be normal.
 #![forbid(unsafe_code)]
 
+mod channels;
 mod copies;
 mod faults;
 mod garbage;

@@ -29,31 +29,40 @@ impl Raw {
         let raw = Raw { stream: TcpStream::connect(primary).await.unwrap() };
         let hello = ["REPLICATE", "1", &epoch.to_string(), &offset.to_string()];
         raw.stream.write_all(&encode(&hello)).await.unwrap();
-        let line = raw.line().await;
+        let line = raw.line().await.unwrap();
         (raw, line)
     }
 
     /// Waits for a follower and reads its hello: epoch and offset.
     pub(crate) async fn accept(listener: &TcpListener) -> (Raw, u64, u64) {
-        let raw = Raw { stream: listener.accept().await.unwrap().0 };
-        assert_eq!(raw.line().await, "*4");
-        let mut words = Vec::new();
-        for _ in 0..4 {
-            raw.line().await;
-            words.push(raw.line().await);
+        loop {
+            let raw = Raw { stream: listener.accept().await.unwrap().0 };
+            // On a busy machine one may have lost its patience before it has said anything.
+            if let Ok((epoch, offset)) = raw.hello().await {
+                return (raw, epoch, offset);
+            }
         }
-        assert_eq!(words[..2], ["REPLICATE", "1"]);
-        (raw, words[2].parse().unwrap(), words[3].parse().unwrap())
     }
 
-    async fn line(&self) -> String {
+    async fn hello(&self) -> io::Result<(u64, u64)> {
+        assert_eq!(self.line().await?, "*4");
+        let mut words = Vec::new();
+        for _ in 0..4 {
+            self.line().await?;
+            words.push(self.line().await?);
+        }
+        assert_eq!(words[..2], ["REPLICATE", "1"]);
+        Ok((words[2].parse().unwrap(), words[3].parse().unwrap()))
+    }
+
+    async fn line(&self) -> io::Result<String> {
         let mut line = Vec::new();
         while !line.ends_with(b"\r\n") {
             let mut byte = [0];
-            self.stream.read_exact(&mut byte).await.unwrap();
+            self.stream.read_exact(&mut byte).await?;
             line.push(byte[0]);
         }
-        String::from_utf8(line).unwrap().trim_end().to_owned()
+        Ok(String::from_utf8(line).unwrap().trim_end().to_owned())
     }
 
     pub(crate) async fn send(&self, bytes: &[u8]) -> io::Result<()> {

@@ -1,1 +1,190 @@
+//! Heartbeats, patience and back-off: who speaks is heard out, who is silent is given up.
 
+use std::time::Instant;
+
+use distridata_core::Settings;
+use distridata_core::log::sim::SimDir;
+use runtime_traits::net::TcpListener;
+use runtime_traits::time::{self, Duration};
+
+use crate::raw::{FRAMES, Message, PULSE, Raw, SAFE, message, pulse};
+use crate::support::{
+    ask, client, eventually, following, info, info_number, same, stand, start, watched, write,
+};
+
+const HEARTBEAT: Duration = Duration::from_millis(60);
+/// As the settings say: five heartbeats.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+fn lively() -> Settings {
+    Settings { heartbeat: HEARTBEAT, ..Settings::default() }
+}
+
+async fn listener() -> (TcpListener, Settings) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let follow = Some(listener.local_addr().unwrap().to_string());
+    (listener, Settings { follow, ..lively() })
+}
+
+#[test]
+fn a_primary_that_falls_silent_is_given_up_and_tried_again() {
+    watched(async {
+        let (listener, settings) = listener().await;
+        let node = start(SimDir::new(), settings).await;
+        let (raw, _, _) = Raw::accept(&listener).await;
+        raw.send(b"+RESTART\r\n").await.unwrap();
+        raw.say(PULSE, &pulse(0)).await.unwrap();
+        eventually("the follower believes it", async || {
+            (info(&node, "replication", "master_link_status").await? == "up").then_some(())
+        })
+        .await;
+        raw.ended().await;
+        // Before the answer to its hello silence is not borne either.
+        let (raw, _, _) = Raw::accept(&listener).await;
+        raw.ended().await;
+        let _third = Raw::accept(&listener).await;
+        let error = info(&node, "replication", "last_link_error").await.unwrap();
+        assert!(error.starts_with("nothing heard for "), "{error}");
+    });
+}
+
+#[test]
+fn a_follower_that_falls_silent_is_given_up() {
+    watched(async {
+        let node = start(SimDir::new(), lively()).await;
+        let (raw, _) = Raw::follow(node.addr(), 0, 0).await;
+        let mut pulses = 0;
+        while let Ok(message) = raw.hear().await {
+            pulses += usize::from(message.kind == PULSE);
+        }
+        assert!(pulses > 1, "witness: the primary had spoken");
+        eventually("it is forgotten", async || {
+            (info_number(&node, "replication", "connected_slaves").await == 0).then_some(())
+        })
+        .await;
+    });
+}
+
+/// Runs `talk` until it comes to its end; it may be given up only if it was late itself.
+async fn unless_late(mut talk: impl AsyncFnMut(&mut Instant) -> Option<()>) {
+    let mut spoken = Instant::now();
+    while talk(&mut spoken).await.is_none() {
+        assert!(spoken.elapsed() >= PATIENCE, "given up {:?} after a word", spoken.elapsed());
+    }
+}
+
+#[test]
+fn a_follower_that_speaks_and_has_nothing_to_say_is_kept() {
+    watched(async {
+        let node = start(SimDir::new(), lively()).await;
+        unless_late(async |spoken| {
+            let (raw, _) = Raw::follow(node.addr(), 0, 0).await;
+            *spoken = Instant::now();
+            for _ in 0..12 {
+                while raw.hear().await.ok()?.kind != PULSE {}
+                raw.say(SAFE, &[0; 8]).await.ok()?;
+                *spoken = Instant::now();
+            }
+            Some(())
+        })
+        .await;
+    });
+}
+
+/// A message that takes many heartbeats to come: the follower hears that it is coming, and says
+/// meanwhile that it lives.
+#[test]
+fn a_slow_message_is_not_silence() {
+    watched(async {
+        let source = start(SimDir::new(), Settings::default()).await;
+        write(&source, "key", 3).await;
+        let (epoch, end) = stand(&source).await;
+        let log = whole_log(&source, end).await;
+        let (listener, settings) = listener().await;
+        let node = start(SimDir::new(), settings).await;
+        unless_late(async |spoken| {
+            let (raw, _, _) = Raw::accept(&listener).await;
+            raw.send(b"+RESTART\r\n").await.ok()?;
+            raw.say(PULSE, &pulse(end)).await.ok()?;
+            *spoken = Instant::now();
+            let message = message(FRAMES, &log);
+            let (slow, rest) = message.split_at(15);
+            for byte in slow {
+                while raw.hear().await.ok()?.kind != SAFE {}
+                raw.send(&[*byte]).await.ok()?;
+                *spoken = Instant::now();
+            }
+            raw.send(rest).await.ok()?;
+            let all = Message { kind: SAFE, payload: end.to_le_bytes().to_vec() };
+            while raw.hear().await.ok()? != all {}
+            Some(())
+        })
+        .await;
+        assert_eq!(stand(&node).await, (epoch, end));
+        same(&[&source, &node]).await;
+    });
+}
+
+/// All frames that a node has, up to `end`.
+pub(crate) async fn whole_log(node: &distridata_core::Node, end: u64) -> Vec<u8> {
+    let (raw, answer) = Raw::follow(node.addr(), 0, 0).await;
+    assert_eq!(answer, "+RESTART");
+    let mut log = Vec::new();
+    while (log.len() as u64) < end {
+        let message = raw.hear().await.unwrap();
+        if message.kind == FRAMES {
+            log.extend(message.payload);
+        }
+    }
+    log
+}
+
+#[test]
+fn a_follower_does_not_spin_when_its_primary_closes_at_once() {
+    watched(async {
+        let (listener, settings) = listener().await;
+        let _node = start(SimDir::new(), settings).await;
+        drop(listener.accept().await.unwrap());
+        let mut pause = Duration::from_millis(100);
+        for attempt in 0..5 {
+            let closed = Instant::now();
+            let next = listener.accept().await.unwrap();
+            // Half of the pause is certain, the rest is by chance; it doubles each time.
+            assert!(closed.elapsed() >= pause / 2, "attempt {attempt}: {:?}", closed.elapsed());
+            drop(next);
+            pause *= 2;
+        }
+    });
+}
+
+/// Clients are served while a follower reads nothing at all, though it says that it lives.
+#[test]
+fn d5_a_follower_that_does_not_read_holds_nobody_up() {
+    watched(async {
+        let node = start(SimDir::new(), lively()).await;
+        let (raw, _) = Raw::follow(node.addr(), 0, 0).await;
+        let speaking = async {
+            while raw.say(SAFE, &[0; 8]).await.is_ok() {
+                time::sleep(HEARTBEAT).await;
+            }
+        };
+        let writing = async {
+            // More than the sockets in between can hold.
+            let value = "v".repeat(64 << 10);
+            let mut client = client(&node).await;
+            for n in 0..300 {
+                client
+                    .call(&["SET", &format!("key{}", n % 4), &value])
+                    .await
+                    .unwrap()
+                    .ok()
+                    .unwrap();
+            }
+        };
+        futures_lite::future::or(writing, speaking).await;
+        assert_eq!(ask(&node, "DBSIZE").await.to_string(), "4");
+        // Another one comes by all the same.
+        let other = start(SimDir::new(), following(&node)).await;
+        same(&[&node, &other]).await;
+    });
+}

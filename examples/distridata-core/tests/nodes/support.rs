@@ -17,9 +17,10 @@ pub(crate) fn runtimes() -> [Handle; 3] {
     [runtime_default::handle(), runtime_tokio::handle(), runtime_smol::handle()]
 }
 
-/// Ends a test that hangs.
-pub(crate) async fn watched<R>(test: impl Future<Output = R>) -> R {
-    time::timeout(FAR_TOO_LONG, test).await.expect("this test hangs")
+/// Runs a test on the one runtime-default of this process, and ends it if it hangs.
+pub(crate) fn watched<R>(test: impl Future<Output = R>) -> R {
+    let watched = async { time::timeout(FAR_TOO_LONG, test).await.expect("this test hangs") };
+    runtime_default::block_on(watched)
 }
 
 /// Waits until `look` finds something.
@@ -110,4 +111,10 @@ pub(crate) async fn info(node: &Node, section: &str, name: &str) -> Option<Strin
 
 pub(crate) async fn info_number(node: &Node, section: &str, name: &str) -> u64 {
     info(node, section, name).await.unwrap().parse().unwrap()
+}
+
+/// A node's epoch, and where its log ends: what it says to whom it follows.
+pub(crate) async fn stand(node: &Node) -> (u64, u64) {
+    let epoch = info_number(node, "replication", "epoch").await;
+    (epoch, info_number(node, "persistence", "log_end").await)
 }
