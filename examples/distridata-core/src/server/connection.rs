@@ -24,6 +24,7 @@ use crate::command::{Command, Connection as About, Data};
 use crate::engine::group::NotWritten;
 use crate::journal::Transaction;
 use crate::node::Shared;
+use crate::op::Bytes;
 use crate::pubsub::Mailbox;
 use crate::replication::feeder::{Hello, feed};
 use crate::resp::{Args, Limits, Parsed, Parser, ProtocolError, Replies};
@@ -217,7 +218,7 @@ impl Connection {
                     subscribe(shared, seat.number, mailbox, channels, replies);
                 }
                 About::Unsubscribe(channels) => {
-                    unsubscribe(shared, seat.number, channels, replies);
+                    unsubscribe(shared, seat.number, mailbox.as_deref(), channels, replies);
                     if shared.channels().count(seat.number) == 0 {
                         *mailbox = None;
                     }
@@ -378,18 +379,29 @@ fn subscribe(
     }
 }
 
-fn unsubscribe(shared: &Shared, number: u64, channels: Args<'_>, replies: &mut Replies) {
-    for channel in channels.iter() {
-        let count = shared.channels().unsubscribe(number, channel);
-        confirm(replies, b"unsubscribe", Some(channel), count);
+/// First the client is taken off the channels, then it gets what was sent to them until then, then
+/// the answers: nothing can come in between.
+fn unsubscribe(
+    shared: &Shared,
+    number: u64,
+    mailbox: Option<&Mailbox>,
+    channels: Args<'_>,
+    replies: &mut Replies,
+) {
+    let left: Vec<(Bytes, usize)> = if channels.is_empty() {
+        let left = shared.channels().leave(number);
+        let counts = (0..left.len()).rev();
+        left.into_iter().zip(counts).collect()
+    } else {
+        let leave = |channel| shared.channels().unsubscribe(number, channel);
+        channels.iter().map(|channel| (Bytes::from(channel), leave(channel))).collect()
+    };
+    if let Some(mailbox) = mailbox {
+        mailbox.take_into(replies);
     }
-    if !channels.is_empty() {
-        return;
-    }
-    let left = shared.channels().leave(number);
-    for (at, channel) in left.iter().enumerate() {
-        confirm(replies, b"unsubscribe", Some(channel), left.len() - at - 1);
-    }
+    left.iter().for_each(|(channel, count)| {
+        confirm(replies, b"unsubscribe", Some(channel), *count);
+    });
     if left.is_empty() {
         confirm(replies, b"unsubscribe", None, 0);
     }
