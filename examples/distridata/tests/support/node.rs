@@ -79,7 +79,9 @@ impl Launch {
         command.args(&words[1..]).args(&self.args);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let spawned = command.spawn();
-        let mut child = spawned.unwrap_or_else(|error| panic!("cannot start {words:?}: {error}"));
+        let mut child = spawned.unwrap_or_else(|error| {
+            panic!("cannot start {:?} ({error}); `cargo xtask test system` installs it", words[0])
+        });
         let said = Arc::default();
         let ears = vec![
             hear(child.stdout.take().unwrap(), &said),
