@@ -199,10 +199,6 @@ impl Connection {
         let Connection { parser, input, replies, mailbox, seat, .. } = self;
         let shared = &seat.shared;
         shared.clients.ran(1);
-        // What was sent to the channels so far comes before the answer.
-        if let Some(mailbox) = mailbox {
-            mailbox.take_into(replies);
-        }
         let mut next = Next::More;
         match Command::parse(parser.args(input.received())) {
             Ok(Command::Connection(about)) => match about {
@@ -217,7 +213,7 @@ impl Connection {
                     subscribe(shared, seat.number, mailbox, channels, replies);
                 }
                 About::Unsubscribe(channels) => {
-                    unsubscribe(shared, seat.number, channels, replies);
+                    unsubscribe(shared, seat.number, mailbox.as_deref(), channels, replies);
                     if shared.channels().count(seat.number) == 0 {
                         *mailbox = None;
                     }
@@ -378,15 +374,25 @@ fn subscribe(
     }
 }
 
-fn unsubscribe(shared: &Shared, number: u64, channels: Args<'_>, replies: &mut Replies) {
+/// What was published before the client has left comes before the answer.
+fn unsubscribe(
+    shared: &Shared,
+    number: u64,
+    mailbox: Option<&Mailbox>,
+    channels: Args<'_>,
+    replies: &mut Replies,
+) {
+    let take = |replies: &mut Replies| mailbox.is_some_and(|mailbox| mailbox.take_into(replies));
     for channel in channels.iter() {
         let count = shared.channels().unsubscribe(number, channel);
+        take(replies);
         confirm(replies, b"unsubscribe", Some(channel), count);
     }
     if !channels.is_empty() {
         return;
     }
     let left = shared.channels().leave(number);
+    take(replies);
     for (at, channel) in left.iter().enumerate() {
         confirm(replies, b"unsubscribe", Some(channel), left.len() - at - 1);
     }
