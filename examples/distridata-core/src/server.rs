@@ -7,6 +7,7 @@
 //!
 //! - `connection`: a client's commands, in order
 //! - `input`: what it has sent
+//! - `channels`: what those are told who listen
 //! - `info`: what INFO answers
 
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ use runtime_traits::time;
 
 use crate::node::{Shared, say};
 
+mod channels;
 mod connection;
 mod info;
 mod input;
