@@ -28,6 +28,14 @@
 //! - **D5** Who does not read is waited for, not buffered for: memory is bounded by what is stored
 //!   and by a limit per client and per follower.
 //!
+//! | | kept in | tested in |
+//! |---|---|---|
+//! | D1 | `engine`: tickets; `server`: who waits for them; `replication`: R1 | `tests/nodes/faults.rs` |
+//! | D2 | `journal`: undoing; `engine`: who is told | `tests/nodes/faults.rs`, `journal` |
+//! | D3 | `log`: offsets; `engine/copy`; `replication`: R2 | `tests/nodes/{copies,histories,garbage}.rs` |
+//! | D4 | `command`: C2; `op`; `engine/compact`: K1, K2 | `tests/nodes/copies.rs`, `store`, `engine` |
+//! | D5 | `engine`: room; `server`, `pubsub`; `replication`: R3, R4 | `tests/memory.rs`, `tests/nodes/silence.rs` |
+//!
 //! | module | what it is | effects |
 //! |---|---|---|
 //! | `resp` | RESP2 in and out | none |

@@ -1,4 +1,17 @@
 //! A node: the data, whom it serves, and whom it follows.
+//!
+//! ```text
+//!  Node ──▶ tasks: write groups │ sync │ compact │ accept ──▶ a task per client or follower
+//!                  └ primary: delete what has expired │ follower: follow
+//!                             all of them share `Shared`: engine, channels, counts
+//! ```
+//!
+//! All are members of one task group. When the node is dropped they are aborted, wherever they wait;
+//! what a blocking thread has begun is finished there. So at each `await` of theirs the log is whole,
+//! and what was acknowledged is in it (D1).
+//!
+//! A primary begins an epoch before it serves (D3); a directory with a follower's unfinished copy is
+//! refused as a primary's.
 
 use std::fmt;
 use std::io::Write as _;

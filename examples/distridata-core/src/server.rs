@@ -1,7 +1,13 @@
 //! Clients: one task each, as many as there is room for.
 //!
+//! A client hears of nothing that is not safe (D1), and hears an error instead of what was undone
+//! (D2): its task waits for the group that it has a ticket for. It is not read from while it does not
+//! read (D5), so it costs one batch of commands and their answers; who has subscribed and does not
+//! take the messages is let go. Followers come as clients, too, and are then the feeder's.
+//!
 //! - `connection`: a client's commands, in order
 //! - `input`: what it has sent
+//! - `channels`: what those are told who listen
 //! - `info`: what INFO answers
 
 use std::net::SocketAddr;
@@ -16,6 +22,7 @@ use runtime_traits::time;
 
 use crate::node::{Shared, say};
 
+mod channels;
 mod connection;
 mod info;
 mod input;

@@ -1,7 +1,7 @@
 //! Feeds one follower: what it lacks, then whatever is new.
 //!
-//! Two halves on one connection: one sends, the other hears how far the follower's log is safe. If
-//! either fails the follower is let go; it comes back by itself.
+//! Two halves on one connection: one sends what is safe here (R1), the other hears how far the
+//! follower's log is. If either fails the follower is let go; it comes back by itself.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,4 +1,8 @@
 //! Keeps this node like another one: connects, catches up, goes on, and begins again when it breaks.
+//!
+//! Two halves on one connection, as in `feeder`: one receives and writes, the other says how far the
+//! log is safe here. The second never ends the first (R6). After each failure there is a pause, longer
+//! each time as long as nothing is got.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -62,8 +66,7 @@ async fn follow_once(shared: &Shared, primary: &str) -> io::Result<Infallible> {
 
 /// Says how far the log is safe here: whenever that has changed, and once per heartbeat.
 ///
-/// Never ends: if nothing can be sent, what is received will tell why. It must not end what goes on
-/// beside it, which may be writing to the log.
+/// Never ends: if nothing can be sent, what is received will tell why (R6).
 async fn tell_safe<R>(shared: &Shared, stream: &TcpStream) -> R {
     loop {
         let growth = shared.engine.growth();

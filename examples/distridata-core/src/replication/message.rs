@@ -10,7 +10,7 @@
 //! | `+SNAPSHOT <offset> <bytes>` | a snapshot of so many bytes, then frames from that offset on |
 //! | `-…` | nothing; the line says why |
 //!
-//! After that line both sides send *messages*: one byte of kind, four of length, the rest. Frames and
+//! The follower says nothing more before it has that line. After it both sides send *messages*: one byte of kind, four of length, the rest. Frames and
 //! snapshots are cut anywhere: a message's end means nothing to them.
 
 use std::fmt;
@@ -33,7 +33,7 @@ pub(crate) enum Kind {
     Snapshot = 2,
     /// Down: nothing new, but alive; the payload is a [`Pulse`].
     Pulse = 3,
-    /// Up: the log is safe here up to this offset. Also sent when nothing is new.
+    /// Up: the log is safe here up to this offset. Also sent when nothing is new, once per heartbeat.
     Safe = 4,
 }
 

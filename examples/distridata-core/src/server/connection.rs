@@ -13,18 +13,16 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use event_listener::EventListener;
 use futures_lite::future::or;
 use runtime_traits::net::TcpStream;
 use runtime_traits::{io, task};
 
 use super::input::Input;
-use super::{Seat, info};
+use super::{Seat, channels, info};
 use crate::command::{Command, Connection as About, Data};
 use crate::engine::group::NotWritten;
 use crate::journal::Transaction;
 use crate::node::Shared;
-use crate::op::Bytes;
 use crate::pubsub::Mailbox;
 use crate::replication::feeder::{Hello, feed};
 use crate::resp::{Args, Limits, Parsed, Parser, ProtocolError, Replies};
@@ -200,25 +198,21 @@ impl Connection {
         let Connection { parser, input, replies, mailbox, seat, .. } = self;
         let shared = &seat.shared;
         shared.clients.ran(1);
-        // What was sent to the channels so far comes before the answer.
-        if let Some(mailbox) = mailbox {
-            mailbox.take_into(replies);
-        }
         let mut next = Next::More;
         match Command::parse(parser.args(input.received())) {
             Ok(Command::Connection(about)) => match about {
-                About::Ping(message) => pong(replies, message, mailbox.is_some()),
+                About::Ping(message) => channels::pong(replies, message, mailbox.is_some()),
                 About::Quit => {
                     replies.simple("OK");
                     next = Next::Close;
                 }
-                About::Subscribe(channels) => {
+                About::Subscribe(names) => {
                     let mailbox = mailbox
                         .get_or_insert_with(|| Arc::new(Mailbox::new(shared.settings.mailbox_max)));
-                    subscribe(shared, seat.number, mailbox, channels, replies);
+                    channels::subscribe(shared, seat.number, mailbox, names, replies);
                 }
-                About::Unsubscribe(channels) => {
-                    unsubscribe(shared, seat.number, mailbox.as_deref(), channels, replies);
+                About::Unsubscribe(names) => {
+                    channels::unsubscribe(shared, seat.number, mailbox.as_deref(), names, replies);
                     if shared.channels().count(seat.number) == 0 {
                         *mailbox = None;
                     }
@@ -286,7 +280,7 @@ impl Connection {
             let writing = self.stream.write(self.replies.chunk());
             let n = match &self.mailbox {
                 None => writing.await?,
-                Some(mailbox) => or(writing, overflow(mailbox)).await?,
+                Some(mailbox) => or(writing, channels::overflow(mailbox)).await?,
             };
             self.replies.advance(n);
         }
@@ -339,82 +333,6 @@ impl Refusal {
 /// What a client hears whose group was undone.
 fn not_written(reason: &NotWritten) -> String {
     format!("MISCONF the log cannot be written, so this was not done: {reason}")
-}
-
-/// An error once the client misses messages; never, as long as it does not.
-async fn overflow(mailbox: &Mailbox) -> io::Result<usize> {
-    loop {
-        let news: EventListener = mailbox.listen();
-        if mailbox.is_too_slow() {
-            return Err(io::Error::other("the client does not take its messages"));
-        }
-        news.await;
-    }
-}
-
-fn pong(replies: &mut Replies, message: Option<&[u8]>, has_subscribed: bool) {
-    match (message, has_subscribed) {
-        (message, true) => {
-            replies.array(2);
-            replies.bulk(b"pong");
-            replies.bulk(message.unwrap_or_default());
-        }
-        (Some(message), false) => replies.bulk(message),
-        (None, false) => replies.simple("PONG"),
-    }
-}
-
-fn subscribe(
-    shared: &Shared,
-    number: u64,
-    mailbox: &Arc<Mailbox>,
-    channels: Args<'_>,
-    replies: &mut Replies,
-) {
-    for channel in channels.iter() {
-        match shared.channels().subscribe(number, mailbox, channel) {
-            Some(count) => confirm(replies, b"subscribe", Some(channel), count),
-            None => replies.error("ERR too many channels"),
-        }
-    }
-}
-
-/// First the client is taken off the channels, then it gets what was sent to them until then, then
-/// the answers: nothing can come in between.
-fn unsubscribe(
-    shared: &Shared,
-    number: u64,
-    mailbox: Option<&Mailbox>,
-    channels: Args<'_>,
-    replies: &mut Replies,
-) {
-    let left: Vec<(Bytes, usize)> = if channels.is_empty() {
-        let left = shared.channels().leave(number);
-        let counts = (0..left.len()).rev();
-        left.into_iter().zip(counts).collect()
-    } else {
-        let leave = |channel| shared.channels().unsubscribe(number, channel);
-        channels.iter().map(|channel| (Bytes::from(channel), leave(channel))).collect()
-    };
-    if let Some(mailbox) = mailbox {
-        mailbox.take_into(replies);
-    }
-    left.iter().for_each(|(channel, count)| {
-        confirm(replies, b"unsubscribe", Some(channel), *count);
-    });
-    if left.is_empty() {
-        confirm(replies, b"unsubscribe", None, 0);
-    }
-}
-
-fn confirm(replies: &mut Replies, what: &[u8], channel: Option<&[u8]>, count: usize) {
-    replies.array(3);
-    replies.bulk(what);
-    match channel {
-        Some(channel) => replies.bulk(channel),
-        None => replies.nil(),
-    }
-    replies.integer(count as i64);
 }
 
 fn hello(shared: &Shared, number: u64, replies: &mut Replies) {

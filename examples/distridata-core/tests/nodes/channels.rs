@@ -11,7 +11,7 @@ fn a_message_from_before_comes_before_the_answer_to_unsubscribe() {
         let node = start(SimDir::new(), Settings::default()).await;
         let mut listener = client(&node).await;
         listener.call(&["SUBSCRIBE", "a"]).await.unwrap().ok().unwrap();
-        for round in 0..200 {
+        for round in 0..500 {
             // The message and the request to leave meet, in either order.
             let (published, sent) = futures_lite::future::zip(
                 ask(&node, &format!("PUBLISH a {round}")),
