@@ -20,7 +20,7 @@ use crate::parker::Parker;
 use crate::pool::Pool;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::*, fence};
 use crate::sync::deque::{Steal, Stealer, Worker as Queue};
-use crate::sync::{Condvar, Mutex, lock};
+use crate::sync::{Condvar, Mutex, lock, thread};
 use crate::worker;
 
 /// See the file's head.
@@ -99,12 +99,13 @@ impl Shared {
     pub(crate) fn push(&self, job: Runnable) {
         let Err(job) = worker::push_here(self, job) else { return };
         self.injector.push(job);
-        // Pairs with the fence in `stop`: either it drains this job, or we see that it stopped.
+        // Pairs with the fence in `drop_tasks`: either it drains this job, or we see that it has.
         fence(SeqCst);
-        if self.is_stopped() {
-            return self.drain_injector();
+        match self.state.load(SeqCst) {
+            ENDED => self.drop_late(),
+            STOPPED => {} // whoever ends the runtime drops it; this may be a `wake` under a lock
+            _ => self.call_somebody(),
         }
-        self.call_somebody();
     }
 
     /// Wakes a sleeper to work, if that is needed.
@@ -212,7 +213,7 @@ impl Shared {
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
-        self.state.load(SeqCst) == STOPPED
+        self.state.load(SeqCst) >= STOPPED
     }
 
     /// New tasks are refused from now on.
@@ -222,7 +223,7 @@ impl Shared {
 
     /// Workers leave at their next step; waiters outside learn that the runtime ended.
     pub(crate) fn stop(&self) {
-        self.state.store(STOPPED, SeqCst);
+        self.state.fetch_max(STOPPED, SeqCst);
         for worker in 0..self.stations.len() {
             self.unpark(worker);
         }
@@ -232,9 +233,22 @@ impl Shared {
     /// Drops every task that no worker holds. Called when workers have left, or leave soon.
     pub(crate) fn drop_tasks(&self) {
         self.tasks.close_all();
-        fence(SeqCst);
+        self.drain_injector();
+        self.state.store(ENDED, SeqCst);
+        fence(SeqCst); // pairs with the one in `push`
         self.drain_injector();
         self.driver.shutdown();
+    }
+
+    /// Drops jobs that nobody comes by for any more: their wake was under way when the runtime ended.
+    ///
+    /// On a thread of their own: who wakes may hold a lock that their destructors want. (If the system
+    /// has no thread left, here.)
+    #[cold]
+    fn drop_late(&self) {
+        while let Some(job) = self.injector.pop() {
+            let _ = thread::Builder::new().spawn(move || drop(job));
+        }
     }
 
     /// Drops what is left in the injector: cancels those tasks, here.
@@ -248,6 +262,7 @@ impl Shared {
 const RUNNING: u8 = 0;
 const DRAINING: u8 = 1;
 const STOPPED: u8 = 2;
+const ENDED: u8 = 3;
 
 impl Station {
     fn new(stealer: Stealer<Runnable>) -> Station {

@@ -1,7 +1,8 @@
 //! The runtime ends: before, while and after it is asked for something; also inside its own code.
 
+use std::future::Future;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -93,7 +94,60 @@ fn assert_sockets_ended(handle: &Handle) {
     is_gone(handle.enter(|| TcpListener::try_from(listener)).unwrap_err());
 }
 
+/// Wakers in one list under one lock, as channels and asynchronous locks keep them.
+#[derive(Default)]
+struct Waiters {
+    wakers: Mutex<Vec<Option<Waker>>>,
+    parked: AtomicUsize,
+    dropped: AtomicUsize,
+}
+
+/// Waits for ever; whoever leaves wakes the next one, still holding the lock.
+struct Waiter(Arc<Waiters>, usize);
+
+impl Future for Waiter {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Waiter(waiters, number) = &*self;
+        if waiters.wakers.lock().unwrap()[*number].replace(cx.waker().clone()).is_none() {
+            waiters.parked.fetch_add(1, SeqCst);
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        let Waiter(waiters, number) = self;
+        let mut wakers = waiters.wakers.lock().unwrap();
+        wakers[*number] = None;
+        if let Some(next) = wakers.iter_mut().find_map(Option::take) {
+            next.wake();
+        }
+        waiters.dropped.fetch_add(1, SeqCst);
+    }
+}
+
 with_every_runtime! {
+    /// What a destructor wakes at the end must not be dropped inside that wake.
+    fn tasks_that_wake_each_other_under_a_lock_end(start: Start) {
+        const COUNT: usize = 16;
+        let owner = start();
+        let waiters = Arc::new(Waiters::default());
+        waiters.wakers.lock().unwrap().resize_with(COUNT, || None);
+        for number in 0..COUNT {
+            drop(owner.handle().spawn(Waiter(waiters.clone(), number)));
+        }
+        owner.block_on(async {
+            while waiters.parked.load(SeqCst) < COUNT {
+                yield_now().await;
+            }
+        });
+        drop(owner);
+        assert_eq!(waiters.dropped.load(SeqCst), COUNT);
+    }
+
     fn after_the_end_everything_says_so(start: Start) {
         let owner = start();
         let handle = owner.handle();

@@ -8,6 +8,8 @@
 //! - **L1** A cell's links are touched only under the lock of its shard.
 //! - **L2** A linked cell is alive: its driver unlinks it before `DONE` (T4), and waits for the lock
 //!   to do so.
+//! - **L3** All are marked before the first is dropped. What a destructor wakes is then marked too, so
+//!   nothing is scheduled, and dropped by a runtime that has ended, inside somebody's `wake`.
 
 use core::fmt;
 use core::ptr;
@@ -44,18 +46,10 @@ pub struct TaskList {
 #[repr(align(128))]
 struct Shard(Lock<Head>);
 
-/// What is to be done, without the lock, for a task that was marked.
-enum Cancelled {
-    /// Retire it: the caller is its driver.
-    Parked(Raw),
-    /// Wake its host, which drops it.
-    Hosted(Waker),
-    /// Nothing: its driver will find out.
-    Held,
-}
-
 struct Head {
     first: Option<Raw>,
+    /// Those that were parked when they were marked: whoever takes one off is its driver (L3).
+    claimed: Option<Raw>,
     /// Those that were marked while a driver held them; they leave when they end.
     marked: Option<Raw>,
     len: usize,
@@ -109,16 +103,28 @@ impl TaskList {
 
     /// As [`close_all`](TaskList::close_all), but new tasks may still come.
     pub fn cancel_all(&self) {
-        for shard in &self.shards {
-            while let Some(cancelled) = shard.cancel_one() {
-                match cancelled {
-                    // SAFETY: `State::abort` made us the driver.
-                    Cancelled::Parked(raw) => unsafe { retire(raw) },
-                    Cancelled::Hosted(waker) => contain_quietly(|| waker.wake()),
-                    Cancelled::Held => {}
+        // Again if there was something to drop: destructors may spawn.
+        while self.mark_all() {
+            for shard in &self.shards {
+                while let Some(raw) = shard.take_claimed() {
+                    // SAFETY: it was parked when `State::abort` made its list the driver, and now
+                    // that is us.
+                    unsafe { retire(raw) };
                 }
             }
         }
+    }
+
+    /// Marks every task and wakes the hosts; whether there are some for us to drop.
+    fn mark_all(&self) -> bool {
+        for shard in &self.shards {
+            while let Some(host) = shard.mark_one() {
+                if let Some(host) = host {
+                    contain_quietly(|| host.wake());
+                }
+            }
+        }
+        self.shards.iter().any(|shard| shard.0.with(|head| head.claimed.is_some()))
     }
 
     /// How many tasks are on it.
@@ -149,34 +155,44 @@ impl TaskList {
 }
 
 impl Shard {
-    /// Marks one cell; `None` when there are no more.
+    /// Marks one cell; `None` when there are no more, otherwise the host to wake if there is one.
     ///
-    /// One that is parked leaves the list, and is the caller's. The others stay until they end: somebody
-    /// holds them, or is about to queue them.
-    fn cancel_one(&self) -> Option<Cancelled> {
+    /// One that was parked is the list's from now on. The others stay until they end: somebody holds
+    /// them, or is about to queue them.
+    fn mark_one(&self) -> Option<Option<Waker>> {
         self.0.with(|head| {
             let raw = head.first?;
             // SAFETY: it is linked, hence alive (L2), also during `abort`, as we hold the lock. If
             // that says `WakeHost`, the host slot's waker is ours (T3).
-            let cancelled = unsafe {
+            let (chain, host) = unsafe {
                 head.remove(raw);
                 match raw.header().state.abort() {
-                    Duty::Schedule => return Some(Cancelled::Parked(raw)),
-                    Duty::WakeHost => Cancelled::Hosted(raw.take_host()),
-                    Duty::Nothing | Duty::Free => Cancelled::Held,
+                    Duty::Schedule => (&mut head.claimed, None),
+                    Duty::WakeHost => (&mut head.marked, Some(raw.take_host())),
+                    Duty::Nothing | Duty::Free => (&mut head.marked, None),
                 }
             };
-            head.len += 1;
             // SAFETY: under the lock; alive, since it is not done, and just taken off the other chain.
-            unsafe { push(&mut head.marked, raw) };
-            Some(cancelled)
+            unsafe { push(chain, raw) };
+            head.len += 1;
+            Some(host)
+        })
+    }
+
+    /// Takes one that is to be dropped off the list; the caller is its driver.
+    fn take_claimed(&self) -> Option<Raw> {
+        self.0.with(|head| {
+            let raw = head.claimed?;
+            // SAFETY: it is in this list; under the lock.
+            unsafe { head.remove(raw) };
+            Some(raw)
         })
     }
 }
 
 impl Head {
     const fn new() -> Head {
-        Head { first: None, marked: None, len: 0, closed: false }
+        Head { first: None, claimed: None, marked: None, len: 0, closed: false }
     }
 
     /// # Safety
@@ -189,6 +205,7 @@ impl Head {
             match before {
                 Some(before) => before.place(|place| place.after = after),
                 None if self.first == Some(raw) => self.first = after,
+                None if self.claimed == Some(raw) => self.claimed = after,
                 None => self.marked = after,
             }
             if let Some(after) = after {
