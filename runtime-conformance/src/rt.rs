@@ -10,8 +10,8 @@
 mod join;
 
 use std::any::TypeId;
-use std::future::Future;
-use std::pin::{Pin, pin};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 
 use runtime_traits::task::{spawn_blocking, spawn_local};
@@ -49,10 +49,7 @@ impl Rt {
     {
         match &self.twist {
             None => Join::new(self.handle.spawn(future)),
-            Some(twist) => {
-                let future = Box::pin(async { Box::new(future.await) as AnyOutput });
-                Join::twisted(twist.spawn(&self.handle, future))
-            }
+            Some(twist) => Join::twisted(twist.spawn(&self.handle, Box::pin(erased(future)))),
         }
     }
 
@@ -73,7 +70,7 @@ impl Rt {
         match &self.twist {
             None => Join::new(self.handle.enter(|| spawn_local(future))),
             Some(twist) => {
-                let future: AnyLocal = Box::pin(async { Box::new(future.await) as AnyOutput });
+                let future: AnyLocal = Box::pin(erased(future));
                 Join::twisted(twist.spawn_local(&self.handle, future))
             }
         }
@@ -182,10 +179,13 @@ impl Drop for Owned {
     }
 }
 
-/// Pins and forgets the type, as the twist's calls want it.
-#[allow(dead_code, reason = "for groups that store futures")]
-pub(crate) fn boxed<T>(
-    future: impl Future<Output = T> + Send + 'static,
-) -> Pin<Box<dyn Future<Output = T> + Send>> {
-    Box::pin(future)
+/// `future` with its output's type forgotten. It is dropped with what this returns, not before, and
+/// moved once: it may be large.
+fn erased<F>(future: F) -> impl Future<Output = AnyOutput> + use<F>
+where
+    F: Future,
+    F::Output: Send + 'static,
+{
+    let mut future = Box::pin(future);
+    poll_fn(move |cx| future.as_mut().poll(cx).map(|output| Box::new(output) as AnyOutput))
 }

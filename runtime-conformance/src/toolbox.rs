@@ -2,7 +2,7 @@
 //!
 //! | tool | for |
 //! |---|---|
-//! | [`Gate`], [`Tally`] | an order between threads; a count that can be awaited |
+//! | [`Gate`], [`Flag`], [`Tally`] | an order between threads; a word; a count that can be awaited |
 //! | [`Probe`], [`Tracked`] | what was done to a future, to a value; both are looked at after every case |
 //! | [`WakeCount`], [`WakerLab`] | what is done to a waker, and wakers that do something back |
 //! | [`hand_poll`], [`foreign::block_on`] | polling without a runtime |
@@ -29,7 +29,7 @@ pub mod foreign;
 pub mod kernel;
 
 pub use drops::{AtDrop, within_watchdog};
-pub use gate::Gate;
+pub use gate::{Flag, Gate};
 pub use lab::WakerLab;
 pub use probe::{Probe, Record};
 pub use random::Random;

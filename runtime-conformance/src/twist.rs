@@ -57,10 +57,26 @@ impl AnyJoin for JoinHandle<AnyOutput> {
     }
 }
 
-/// A future that says where it is: it can be moved, and the one who polls does not know.
+/// A future to which a mutant may do what only unsafe code could do to others. A runtime does not see
+/// the difference: it is given a future.
 pub trait Movable: Future<Output = ()> + Send + Unpin {
     /// The same future at another address.
     fn moved(self: Box<Self>) -> Box<dyn Movable>;
+
+    /// The same future once more, if it can notice that: what is done to both goes into one record.
+    fn twin(&self, polled: Twin) -> Option<Box<dyn Movable>> {
+        let _ = polled;
+        None
+    }
+}
+
+/// When a twin is polled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Twin {
+    /// While the first is.
+    Meanwhile,
+    /// After the first has ended.
+    Afterwards,
 }
 
 /// What is different. Each default body is the public call.

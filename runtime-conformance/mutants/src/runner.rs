@@ -40,13 +40,11 @@ pub(crate) fn main() -> ExitCode {
 fn quick(args: &Args) -> ExitCode {
     let begun = Instant::now();
     let chosen: Vec<&Mutant> = mutants::all().filter(|mutant| args.choose(mutant)).collect();
-    let watchdog =
-        args.watchdog.unwrap_or_else(|| WATCHDOG.mul_f64(runtime_conformance::calibration()));
     let mut judged = Vec::new();
     side_by_side(
         chosen,
         args.jobs,
-        |mutant| judge(mutant, args, watchdog),
+        |mutant| judge(mutant, args),
         |one: Judged| {
             println!("{one}");
             judged.push(one);
@@ -69,8 +67,10 @@ fn quick(args: &Args) -> ExitCode {
 }
 
 /// Runs the suite over one mutant, against what it should fail and what it may.
-fn judge(mutant: &'static Mutant, args: &Args, watchdog: Duration) -> Judged {
+fn judge(mutant: &'static Mutant, args: &Args) -> Judged {
     let over = args.over(mutant);
+    let now = || WATCHDOG.mul_f64(runtime_conformance::calibration());
+    let watchdog = args.watchdog.unwrap_or_else(now);
     if matches!(mutant.make, Make::Switch(_)) && !cfg!(runtime_mutants) {
         return Judged::not_built(mutant, over);
     }
