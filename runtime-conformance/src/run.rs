@@ -12,6 +12,7 @@ mod judge;
 mod schedule;
 
 use std::env;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -48,7 +49,13 @@ pub fn main(harness: impl Harness) -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(args) if !args.merge.is_empty() => merge(&args),
-        Ok(args) => run(&harness, &args),
+        Ok(args) => match catch_unwind(AssertUnwindSafe(|| run(&harness, &args))) {
+            Ok(code) => code,
+            Err(_) => {
+                eprintln!("the harness panicked, see above; what was written so far is kept");
+                ExitCode::from(BROKEN)
+            }
+        },
         Err(wrong) => usage(&wrong),
     }
 }
