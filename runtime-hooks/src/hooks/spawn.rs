@@ -30,6 +30,7 @@ pub enum Why {
 /// - **TASK-2** (must) Neither `spawn` nor `schedule` polls or drops the task on the caller's stack.
 /// - **TASK-7** (must) Both work from a poll, a destructor, a waker, a blocking closure, a plain
 ///   thread, and a thread of another runtime.
+/// - **TASK-8** (should) A task that waits is not polled without a wake, or few times for each.
 /// - **WAKE-7** (must) No foreign code (a waker, a destructor) runs while an internal lock is held.
 /// - **SHUTDOWN-3** (must) During and after shutdown `spawn` gives the task back or drops it; its
 ///   handle resolves *cancelled*.

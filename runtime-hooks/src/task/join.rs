@@ -22,6 +22,19 @@ use crate::{Handle, JoinError, Refused};
 /// [`cancel`](JoinHandle::cancel).
 ///
 /// The handle may be awaited anywhere: on another runtime, on another thread.
+///
+/// # Contract
+///
+/// - **JOIN-1** (must) The handle yields the output once, by move; over all, its destructor runs once.
+/// - **JOIN-2** (must) Dropping the handle detaches: the task keeps running.
+/// - **JOIN-3** (must) The end of the task wakes the waker of the latest poll; the wakers of earlier
+///   polls are released by then.
+/// - **JOIN-4** (must) Once [`is_finished`](JoinHandle::is_finished) is true it stays so, and the next
+///   poll is ready.
+/// - **JOIN-5** (must) It can be awaited by a foreign executor, on another runtime, on another thread.
+/// - **JOIN-6** (must) An output that nobody takes is dropped with the handle, or with the task if the
+///   handle went before; a panic of its destructor reaches neither who drops the handle nor a worker.
+/// - **JOIN-7** (must) Polling again after the output was given panics.
 pub struct JoinHandle<T> {
     raw: Raw,
     /// Whether the outcome was taken out.

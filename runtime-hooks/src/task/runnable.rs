@@ -22,6 +22,18 @@ use crate::{Handle, JoinError, Refused, Unsupported};
 /// outcome and wakes the joiner. It is `Unpin`, `Send`, and one word.
 ///
 /// Dropping it drops the future at once, on this thread; its handle resolves *cancelled*.
+///
+/// # Contract
+///
+/// The cell keeps these, whoever drives it; a runtime that lays tasks out by itself keeps them too.
+///
+/// - **TASK-3** (must) Polls never overlap, and each sees what the one before it wrote, whichever
+///   threads run them.
+/// - **TASK-4** (must) A future that returned `Ready` or panicked is never polled again.
+/// - **TASK-5** (must) The future is dropped when it completes or panics, and its destructor has
+///   returned before the handle is ready.
+/// - **TASK-6** (must) The future stays at one address from its first poll to its drop, whatever its
+///   size and alignment.
 #[must_use = "a task that is dropped is cancelled; hand it to an executor"]
 pub struct Task(pub(super) Raw);
 
