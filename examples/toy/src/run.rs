@@ -84,6 +84,7 @@ impl Shared {
         match (inner.closed, woken || inner.has_jobs(), inner.next_deadline(), inner.blocking) {
             (true, ..) => Idle::Ended,
             (_, true, ..) => Idle::Look,
+            (_, _, Some(at), 1..) if mutants::on("jumps-over-blocking-work") => Idle::Turn(at),
             (_, _, Some(at), 0) if !mutants::on("coalesces-deadlines") => Idle::Turn(at),
             (_, _, Some(at), 0) => Idle::Turn(mutants::coalesced(at)),
             (_, _, None, 0) if alone && !mutants::on("spins-when-stalled") => Idle::Stalled,
