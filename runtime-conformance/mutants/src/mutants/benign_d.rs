@@ -19,10 +19,10 @@ pub(crate) const VARIANTS: &[Mutant] = &[
         Arc::new(Reordered(|_| Box::new(Bounded::default())))
     }),
     Mutant::twist("E-3", "Any ready job is next, as a seed decides.", || {
-        Arc::new(Reordered(|_| Box::new(Any { jobs: Vec::new(), seed: 0x5eed })))
+        Arc::new(Reordered(|_| Box::new(Any::seeded(0x5eed))))
     }),
     Mutant::twist("E-3b", "The same on one thread.", || {
-        Arc::new(Reordered(|_| Box::new(Any { jobs: Vec::new(), seed: 0x5eee })))
+        Arc::new(Reordered(|_| Box::new(Any::seeded(0x5eee))))
     })
     .over(Over::CURRENT),
     Mutant::twist("E-6", "Timers are 0 to 80 ms late.", || OnTimer::twist(|_| Late)),
@@ -64,9 +64,15 @@ impl Order for Bounded {
 
 // ── E-3 ─────────────────────────────────────────────────────────────────────────────────────────
 
-struct Any {
+pub(super) struct Any {
     jobs: Vec<Runnable>,
     seed: u64,
+}
+
+impl Any {
+    pub(super) fn seeded(seed: u64) -> Any {
+        Any { jobs: Vec::new(), seed }
+    }
 }
 
 impl Order for Any {
