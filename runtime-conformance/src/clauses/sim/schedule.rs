@@ -108,9 +108,8 @@ impl Traced {
             self.note(step);
             match random.below(3) {
                 0 => GiveWay::default().await,
-                1 => self.nap(random.below(5_000_000)).await,
                 // Many of the same length, so that there is an order to decide.
-                _ => self.nap(1_000_000).await,
+                _ => self.nap(random.below(20) * 250_017).await,
             }
         }
         if self.number < TASKS / 2 {
