@@ -12,6 +12,8 @@ use crate::mutants;
 
 #[path = "../../../runtime-default/tests/support/harness.rs"]
 mod default;
+#[path = "../../../examples/humboldt/tests/support/harness.rs"]
+mod humboldt_harness;
 #[path = "../../../runtimes/smol/tests/support/harness.rs"]
 mod smol_harness;
 #[path = "../../../runtimes/tokio/tests/support/harness.rs"]
@@ -31,6 +33,7 @@ const RUNTIMES: &[(&str, &dyn Harness)] = &[
     ("default", &default::Default),
     ("tokio", &tokio_harness::Tokio),
     ("smol", &smol_harness::Smol),
+    ("humboldt", &humboldt_harness::Humboldt),
     ("toy", &toy_harness::ToyHarness),
 ];
 
