@@ -153,7 +153,22 @@ impl Runtime {
         drop(queued);
         let ended = self.join_workers(deadline);
         shared.drop_tasks();
+        let ended = ended && !shared.pool.is_here() && self.wait_for_the_last(deadline);
+        shared.finish();
         shared.pool.join(deadline) && ended
+    }
+
+    /// Waits for the tasks that somebody holds: a lent thread in the middle of a poll, or a wake that
+    /// has begun and not yet brought its job, or a blocking closure that runs.
+    fn wait_for_the_last(&self, deadline: Option<Instant>) -> bool {
+        while !self.shared.tasks.is_empty() {
+            if deadline.is_some_and(|deadline| now() >= deadline) {
+                return false;
+            }
+            thread::sleep(Duration::from_micros(200));
+            self.shared.drain_injector();
+        }
+        true
     }
 
     fn join_workers(&mut self, deadline: Option<Instant>) -> bool {

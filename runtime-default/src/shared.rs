@@ -99,7 +99,7 @@ impl Shared {
     pub(crate) fn push(&self, job: Runnable) {
         let Err(job) = worker::push_here(self, job) else { return };
         self.injector.push(job);
-        // Pairs with the fence in `drop_tasks`: either it drains this job, or we see that it has.
+        // Pairs with the fence in `finish`: either it drains this job, or we see that it has.
         fence(SeqCst);
         match self.state.load(SeqCst) {
             ENDED => self.drop_late(),
@@ -234,10 +234,14 @@ impl Shared {
     pub(crate) fn drop_tasks(&self) {
         self.tasks.close_all();
         self.drain_injector();
+        self.driver.shutdown();
+    }
+
+    /// From now on nobody comes by to drop what a late wake brings.
+    pub(crate) fn finish(&self) {
         self.state.store(ENDED, SeqCst);
         fence(SeqCst); // pairs with the one in `push`
         self.drain_injector();
-        self.driver.shutdown();
     }
 
     /// Drops jobs that nobody comes by for any more: their wake was under way when the runtime ended.
@@ -252,7 +256,7 @@ impl Shared {
     }
 
     /// Drops what is left in the injector: cancels those tasks, here.
-    fn drain_injector(&self) {
+    pub(crate) fn drain_injector(&self) {
         while let Some(job) = self.injector.pop() {
             drop(job);
         }
