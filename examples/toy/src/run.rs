@@ -98,7 +98,8 @@ impl Shared {
     ///
     /// Always: the program that is run waits for what cannot come.
     fn say_stalled(&self) -> ! {
-        let (now, waiting) = (self.lock().now, self.lock().waiting());
+        let now = self.lock().now;
+        let waiting = self.lock().waiting();
         panic!(
             "stalled at {now:?}: nothing can run, there is no deadline, and nobody holds the waker of \
              the root future; {} tasks wait: {}",
