@@ -3,10 +3,14 @@
 //! The smallest use of each capability. Without these a declaration too many would show up as a
 //! hang somewhere, and a declaration too few is seen in the profile that is reached.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
 use runtime_traits::Handle;
+use runtime_traits::io::{AsyncRead, AsyncWrite};
+use runtime_traits::net::{TcpListener, TcpStream, UdpSocket};
 use runtime_traits::time::{Duration, sleep};
 
 use crate::case::Case;
@@ -23,7 +27,14 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("CAP-time", time),
     Case::new("CAP-simtime", simtime),
     Case::new("CAP-fd", fd),
+    Case::new("CAP-tcp", tcp),
+    Case::new("CAP-udp", udp),
+    Case::new("CAP-uds", uds),
+    Case::new("CAP-io", io),
     Case::new("CAP-own", own),
+    Case::new("CAP-fs", fs),
+    Case::new("CAP-proc", proc),
+    Case::new("CAP-sig", sig),
     Case::new("CAP-blk", blk),
     Case::new("CAP-global", global),
 ];
@@ -137,6 +148,70 @@ fn fd(rig: &Rig<'_>) {
     let rt = rig.rt();
     assert!(rt.handle().runtime().reactor().is_some(), "CAP-fd: `reactor()` is None");
     rig.shutdown(rt);
+}
+
+fn tcp(rig: &Rig<'_>) {
+    let rt = rig.rt();
+    let met = rig.drive(&rt, "CAP-tcp: a connection to this machine", rt.handle().wrap(connect()));
+    assert!(met.is_ok(), "CAP-tcp: a connection to this machine gave {met:?}");
+    rig.shutdown(rt);
+}
+
+/// Two ends of a connection.
+async fn connect() -> std::io::Result<(TcpStream, TcpStream)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    // The kernel completes the connection before anybody accepts it.
+    let ours = TcpStream::connect(listener.local_addr()?).await?;
+    Ok((ours, listener.accept().await?.0))
+}
+
+fn udp(rig: &Rig<'_>) {
+    let rt = rig.rt();
+    let got = rig.drive(
+        &rt,
+        "CAP-udp: a datagram to this machine",
+        rt.handle().wrap(async {
+            let socket = UdpSocket::bind("127.0.0.1:0").await?;
+            socket.send_to(b"5", socket.local_addr()?).await?;
+            let mut buf = [0; 8];
+            socket.recv(&mut buf).await
+        }),
+    );
+    assert!(matches!(got, Ok(1)), "CAP-udp: a datagram to this machine gave {got:?}");
+    rig.shutdown(rt);
+}
+
+fn io(rig: &Rig<'_>) {
+    let rt = rig.rt();
+    let got = rig.drive(
+        &rt,
+        "CAP-io: a byte over a connection",
+        rt.handle().wrap(async {
+            let (mut ours, mut theirs) = connect().await?;
+            let mut byte = [0];
+            poll_fn(|cx| Pin::new(&mut ours).poll_write(cx, b"5")).await?;
+            poll_fn(|cx| Pin::new(&mut theirs).poll_read(cx, &mut byte)).await?;
+            std::io::Result::Ok(byte)
+        }),
+    );
+    assert!(matches!(got, Ok([b'5'])), "CAP-io: a byte over a connection gave {got:?}");
+    rig.shutdown(rt);
+}
+
+fn uds(_: &Rig<'_>) {
+    panic!("CAP-uds: `runtime-traits` has no Unix-domain sockets yet: do not declare them");
+}
+
+fn fs(_: &Rig<'_>) {
+    panic!("CAP-fs: `runtime-traits` has no files yet: do not declare them");
+}
+
+fn proc(_: &Rig<'_>) {
+    panic!("CAP-proc: `runtime-traits` has no child processes yet: do not declare them");
+}
+
+fn sig(_: &Rig<'_>) {
+    panic!("CAP-sig: `runtime-traits` has no signals yet: do not declare them");
 }
 
 fn own(rig: &Rig<'_>) {

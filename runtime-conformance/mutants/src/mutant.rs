@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use runtime_conformance::Cap;
 use runtime_conformance::twist::Twist;
 
 /// A runtime that is wrong in one narrow way, or right in an unusual one.
@@ -14,6 +15,8 @@ pub(crate) struct Mutant {
     pub(crate) breaks: &'static [&'static str],
     /// Other clauses that may notice too.
     pub(crate) tolerates: &'static [&'static str],
+    /// What it does not have, though the runtime beneath has.
+    pub(crate) without: &'static [Cap],
     /// How it shows.
     pub(crate) detection: Detection,
     /// How it is made.
@@ -23,6 +26,7 @@ pub(crate) struct Mutant {
 }
 
 /// How a mutant shows.
+#[allow(dead_code, reason = "the vocabulary of all groups, whichever are written")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Detection {
     /// An assertion fails, every time.
@@ -52,6 +56,7 @@ pub(crate) struct Over {
     pub(crate) flavour: &'static str,
 }
 
+#[allow(dead_code, reason = "the vocabulary of all groups, whichever are written")]
 impl Over {
     /// Two workers and a real clock: nearly every clause is asked.
     pub(crate) const DEFAULT: Over = Over { runtime: "default", flavour: "multi2" };
@@ -84,6 +89,7 @@ impl Mutant {
             says,
             breaks,
             tolerates,
+            without: &[],
             detection: Detection::Fails,
             make,
             over: Over::DEFAULT,
@@ -105,6 +111,12 @@ impl Mutant {
     /// It shows in another way than by an assertion.
     pub(crate) const fn detected(mut self, detection: Detection) -> Mutant {
         self.detection = detection;
+        self
+    }
+
+    /// It declares less than the runtime beneath.
+    pub(crate) const fn without(mut self, caps: &'static [Cap]) -> Mutant {
+        self.without = caps;
         self
     }
 

@@ -3,6 +3,7 @@
 mod args;
 mod full;
 mod judged;
+mod load;
 mod suite;
 
 use std::collections::VecDeque;
@@ -18,6 +19,7 @@ use crate::mutant::{Make, Mutant};
 use crate::mutants;
 use args::Args;
 use judged::Judged;
+use load::Load;
 use suite::Suite;
 
 /// How long a case may take on a machine that is idle: a mutant that hangs is to be noticed soon.
@@ -74,7 +76,8 @@ fn judge(mutant: &'static Mutant, args: &Args) -> Judged {
     if matches!(mutant.make, Make::Switch(_)) && !cfg!(runtime_mutants) {
         return Judged::not_built(mutant, over);
     }
-    let suite = Suite { mutant: Some(mutant), over, watchdog, budget: 20.0, once: true };
+    let suite =
+        Suite { mutant: Some(mutant), over, watchdog, budget: 20.0, once: true, load: Load::Quiet };
     suite.run(&cases_for(mutant)).judge(mutant, over)
 }
 

@@ -89,7 +89,13 @@ impl Harness for Mutated {
     }
 
     fn capabilities(&self, flavour: Flavour) -> &[Cap] {
-        self.inner.capabilities(flavour)
+        let all = self.inner.capabilities(flavour);
+        let without = self.mutant.map_or(&[][..], |mutant| mutant.without);
+        if without.is_empty() {
+            return all;
+        }
+        let left: Vec<Cap> = all.iter().copied().filter(|cap| !without.contains(cap)).collect();
+        left.leak() // a few bytes for each question, in a process of a few seconds
     }
 
     fn decisions(&self) -> Decisions {

@@ -33,8 +33,11 @@ pub(crate) const CASES: &[Case] = &[
         .part("io", "is readiness reported while tasks are always ready?")
         .needs(&[Cap::Fd]),
     Case::new("FAIR-3", fair_3_two_tasks_that_wake_each_other_starve_nobody),
-    Case::new("FAIR-4", flood::fair_4_io_that_is_always_ready_gives_way)
-        .needs(&[Cap::Fd, Cap::Udp, Cap::Coop]),
+    Case::new("FAIR-4", flood::fair_4_io_that_is_always_ready_gives_way).needs(&[
+        Cap::Fd,
+        Cap::Udp,
+        Cap::Coop,
+    ]),
     Case::new("FAIR-5", stranded::fair_5_a_task_behind_a_long_poll_is_taken_by_others),
     Case::new("FAIR-5", stranded::fair_5_the_root_and_tasks_alternate)
         .part("root", "do the root future and spawned tasks take turns?")

@@ -7,7 +7,7 @@
 //!
 //! # Invariants
 //!
-//! - **W1** The data of every waker with [`Of::VTABLE`] came from `Arc::into_raw` of an `Arc<B>` of
+//! - **W1** The data of every waker with `Of::VTABLE` came from `Arc::into_raw` of an `Arc<B>` of
 //!   the same `B`, and the waker owns that count.
 //! - **W2** Each of the four functions ends with exactly the counts that its waker owns: *clone* made
 //!   one more, *wake* and *drop* gave theirs up, *wake by reference* changed none; also when the

@@ -11,9 +11,11 @@ use crate::mutant::{Detection, Mutant, Over};
 use pumped::Reordered;
 
 pub(crate) const MUTANTS: &[Mutant] = &[
-    Mutant::twist("M-FAIR-1", "A slot for the task woken last is taken first, without bound.", || {
-        Arc::new(Reordered(|_| Box::new(orders::LastWokenFirst::default())))
-    })
+    Mutant::twist(
+        "M-FAIR-1",
+        "A slot for the task woken last is taken first, without bound.",
+        || Arc::new(Reordered(|_| Box::new(orders::LastWokenFirst::default()))),
+    )
     .breaks(&["FAIR-3"])
     .over(Over::CURRENT),
     Mutant::twist("M-FAIR-2", "A task that wakes itself goes to the front of the queue.", || {

@@ -33,7 +33,6 @@ pub(super) struct Judged {
     passed: usize,
     unclear: Vec<String>,
     to_kill: Duration,
-    wall: Duration,
     fault: Option<String>,
 }
 
@@ -58,7 +57,6 @@ impl Judged {
             passed: report.passed,
             unclear: report.unclear,
             to_kill: report.to_kill,
-            wall: report.wall,
             fault: report.fault,
             named,
             foreign,
@@ -77,18 +75,9 @@ impl Judged {
         !self.named.is_empty() || !self.tolerated.is_empty() || !self.foreign.is_empty()
     }
 
-    pub(super) fn is_exercised(&self) -> bool {
-        self.exercised
-    }
-
     /// Whether the clause that is meant to notice did.
     pub(super) fn is_named(&self) -> bool {
         !self.named.is_empty()
-    }
-
-    /// How many failures nobody asked for.
-    pub(super) fn alarms(&self) -> usize {
-        self.foreign.len()
     }
 
     /// Whether the suite did what it should.

@@ -1,9 +1,10 @@
 //! The suite, as a child of the runner.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use runtime_conformance::json::Value;
 
 use crate::mutant::{Make, Mutant, Over};
 use crate::runner::judged::{Failure, Judged};
+use crate::runner::load::Load;
 use crate::subject::{MUTANT, RUNTIME, SWITCH};
 
 /// One way to run the suite.
@@ -22,6 +24,7 @@ pub(super) struct Suite {
     pub(super) budget: f64,
     /// No second look at stochastic failures.
     pub(super) once: bool,
+    pub(super) load: Load,
 }
 
 /// What the suite said.
@@ -31,6 +34,8 @@ pub(super) struct Report {
     /// Cases that could not be judged.
     pub(super) unclear: Vec<String>,
     pub(super) passed: usize,
+    /// Every clause that was asked.
+    pub(super) clauses: BTreeSet<String>,
     pub(super) fired: u64,
     /// Until the first failure.
     pub(super) to_kill: Duration,
@@ -54,7 +59,7 @@ impl Suite {
 
     fn start(&self, out: &PathBuf, cases: &[String]) -> Result<Report, String> {
         let mut command = self.command(out);
-        let status = command.args(cases).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let status = self.load.run(command.args(cases));
         let status = status.map_err(|error| format!("the suite did not start: {error}"))?;
         let events = fs::read_to_string(out.join("conformance.jsonl"));
         let events = events.map_err(|error| format!("{status}, and no events: {error}"))?;
@@ -73,8 +78,7 @@ impl Suite {
     }
 
     fn command(&self, out: &PathBuf) -> Command {
-        let exe = env::current_exe().unwrap_or_default();
-        let mut command = Command::new(exe);
+        let mut command = self.load.command();
         command.env(RUNTIME, self.over.runtime).env(MUTANT, "none");
         if let Some(mutant) = self.mutant {
             command.env(MUTANT, mutant.id);
@@ -105,6 +109,9 @@ impl Report {
         let clause = event.get("clause").text().to_owned();
         self.fired += event.get("fired").number() as u64;
         *spent += Duration::from_millis(event.get("wall_ms").number() as u64);
+        if !matches!(event.get("verdict").text(), "skip" | "untested") {
+            self.clauses.insert(clause.clone());
+        }
         match event.get("verdict").text() {
             "fail" | "flaky-fail" => {
                 if self.failures.is_empty() {

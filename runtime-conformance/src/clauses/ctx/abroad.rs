@@ -173,7 +173,8 @@ pub(super) fn ctx_10_a_timer_stays_with_its_runtime(rig: &Rig<'_>) {
     let (home, away, blocks) = (a.clone(), b.clone(), rig.has(Cap::Block));
     rig.drive_while(&a, "CTX-10: timers that are polled elsewhere", move || {
         let in_task = nap(&home);
-        let in_task = away.spawn(async move { on_time(in_task, "in another runtime's task").await });
+        let in_task =
+            away.spawn(async move { on_time(in_task, "in another runtime's task").await });
         let in_root = nap(&home);
         drive_beside(&away, blocks, "CTX-10: a timer in another runtime", async {
             on_time(in_root, "in another runtime's root").await;

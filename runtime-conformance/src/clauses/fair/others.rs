@@ -98,9 +98,8 @@ impl Future for Player {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let slot = |player: usize| {
-            self.wakers[player].lock().unwrap_or_else(PoisonError::into_inner)
-        };
+        let slot =
+            |player: usize| self.wakers[player].lock().unwrap_or_else(PoisonError::into_inner);
         let mine = cx.waker().clone();
         let old = slot(self.me).replace(mine);
         drop(old);

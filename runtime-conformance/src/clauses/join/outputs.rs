@@ -87,7 +87,11 @@ pub(super) fn join_1_each_output_is_dropped_once_in_races(rig: &Rig<'_>) {
         while stress.again() {
             let (output, count) = Tracked::new("the output of a task in a race");
             counts.push(count);
-            let polls = stress.random().below(3);
+            // Now and then a long one, so that an abort that takes its time comes in time too.
+            let polls = match stress.random().below(8) {
+                0 => 1_000,
+                short => short % 3,
+            };
             let task = inside.spawn(async move {
                 for _ in 0..polls {
                     GiveWay::default().await;

@@ -151,7 +151,10 @@ pub(super) fn time_2_a_reached_deadline_is_ready_at_once(rig: &Rig<'_>) {
         let mut marker = until_on(&rt, now(&rt) + Duration::from_nanos(1));
         let is_virtual = rt.handle().runtime().virtual_time().is_some();
         if is_virtual {
-            assert!(poll_once(&mut marker, &waker).is_pending(), "TIME-2: the clock does not stand");
+            assert!(
+                poll_once(&mut marker, &waker).is_pending(),
+                "TIME-2: the clock does not stand"
+            );
         }
         for _ in 0..REACHED / 10 {
             at_once("a deadline long past", until_on(&rt, Instant::ZERO)).await;

@@ -61,7 +61,10 @@ async fn give_up_in_time(rt: &Rt, resets: bool, ahead: Duration) -> bool {
         None
     };
     let (held, in_time) = (lab.alive() - 1, now(rt) + CLOSE < dead);
-    assert!(!in_time || held == 0, "TIME-5: {held} wakers are still held of a timer that was {how}");
+    assert!(
+        !in_time || held == 0,
+        "TIME-5: {held} wakers are still held of a timer that was {how}"
+    );
     until_on(rt, dead + Duration::from_millis(1)).await;
     fence::fence(rt.handle(), rt.handle().info().workers).await;
     let wakes = lab.wakes();

@@ -41,9 +41,10 @@ pub(super) fn time_4_an_earlier_deadline_interrupts_the_driver(rig: &Rig<'_>) {
     drop(rt.spawn(later));
     let silent = rig.has(Cap::Fd).then(|| wait_for_a_byte(rig, &rt));
     let of: &Rt = &rt;
-    let asleep = rig.drive_while(of, "TIME-4: an earlier deadline than the driver sleeps for", || {
-        (0..ROUNDS).map(|round| u64::from(interrupt(of, round))).sum()
-    });
+    let asleep =
+        rig.drive_while(of, "TIME-4: an earlier deadline than the driver sleeps for", || {
+            (0..ROUNDS).map(|round| u64::from(interrupt(of, round))).sum()
+        });
     rig.witness("everybody asleep", asleep, ROUNDS as u64 / 4);
     rig.shutdown(rt);
     drop(silent);
