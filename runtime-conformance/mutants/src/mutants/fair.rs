@@ -33,12 +33,12 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     .tolerates(&["WAKE-1"])
     .detected(Detection::Hangs),
     Mutant::twist("M-FAIR-3", "Timers wake nobody while a task is ready.", || {
-        Arc::new(starving::TimersWhenIdle::default())
+        Arc::new(starving::TimersWhenIdle)
     })
     .breaks(&["FAIR-2"])
     .detected(Detection::Hangs),
     Mutant::twist("M-FAIR-3b", "Readiness wakes nobody while a task is ready.", || {
-        Arc::new(starving::EventsWhenIdle::default())
+        Arc::new(starving::EventsWhenIdle)
     })
     .breaks(&["FAIR-2"])
     .detected(Detection::Hangs),

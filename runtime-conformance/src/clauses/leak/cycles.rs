@@ -154,8 +154,8 @@ pub(super) fn leak_1_what_outlives_the_runtime_is_released(rig: &Rig<'_>) {
         kept.extend(record.waker());
     });
     let mut timer = rig.has(Cap::Time).then(|| rt.enter(|| sleep(HOUR)));
-    for timer in &mut timer {
-        let first = pin!(&mut *timer).poll(&mut Context::from_waker(&lab.waker()));
+    if let Some(timer) = &mut timer {
+        let first = pin!(timer).poll(&mut Context::from_waker(&lab.waker()));
         assert!(first.is_pending(), "LEAK-1: an hour passed at once");
     }
     rig.shutdown(rt);

@@ -45,7 +45,6 @@ fn scheduler(inner: &Handle) -> Scheduler {
 
 // ── M-FAIR-3 ────────────────────────────────────────────────────────────────────────────────────
 
-#[derive(Default)]
 pub(super) struct TimersWhenIdle;
 
 impl Twist for TimersWhenIdle {
@@ -90,7 +89,6 @@ impl Timer for LateTimer {
 
 // ── M-FAIR-3b ───────────────────────────────────────────────────────────────────────────────────
 
-#[derive(Default)]
 pub(super) struct EventsWhenIdle;
 
 impl Twist for EventsWhenIdle {
