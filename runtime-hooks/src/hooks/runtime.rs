@@ -78,6 +78,13 @@ pub enum State {
 ///   [`Runnable`](crate::task::Runnable) does this by itself.
 /// - **CTX-6** (must) A task belongs to the runtime it was spawned on, whichever thread polls,
 ///   wakes or awaits it.
+/// - **FAIR-2** (must) Tasks that are always ready do not starve timers and I/O.
+/// - **LEAK-1** (must) Some time after the end every future, output, closure and waker has been
+///   dropped exactly once, also tasks that own their own waker or handle.
+/// - **LEAK-2** (must) An operation that completed or was dropped holds no waker.
+/// - **LEAK-3** (must) Descriptors are closed when their last user is gone.
+/// - **LEAK-4** (should) Threads and memory do not grow with the number of tasks, timers and sockets
+///   that there have been.
 /// - **SHUTDOWN-1** (must) When a blocking shutdown returns, every task has been dropped once, with
 ///   the runtime current.
 /// - **SHUTDOWN-4** (must) Whatever still waits on a timer or source when the runtime ends is woken

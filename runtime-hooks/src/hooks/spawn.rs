@@ -32,6 +32,10 @@ pub enum Why {
 ///   thread, and a thread of another runtime.
 /// - **TASK-8** (should) A task that waits is not polled without a wake, or few times for each.
 /// - **WAKE-7** (must) No foreign code (a waker, a destructor) runs while an internal lock is held.
+/// - **FAIR-1** (must) A task that always wakes itself does not starve other ready tasks.
+/// - **FAIR-3** (must) Neither do two that wake each other.
+/// - **FAIR-5** (should) Where there are several workers, tasks behind a poll that takes long are run
+///   by another one. The root future and tasks take turns.
 /// - **SHUTDOWN-3** (must) During and after shutdown `spawn` gives the task back or drops it; its
 ///   handle resolves *cancelled*.
 ///
