@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::future::pending;
+use std::net::UdpSocket;
 use std::sync::Arc;
 use std::task::Waker;
 
+use runtime_traits::io::Async;
 use runtime_traits::time::{Duration, sleep};
 
 use crate::Cap;
@@ -15,17 +17,19 @@ use crate::toolbox::{Tally, hand_poll, kernel};
 /// How many tasks and timers a window has, in batches of so many.
 const CYCLES: usize = 10_000;
 const BATCH: usize = 100;
+/// Of so many cycles one registers a source.
+const SOURCES: usize = 4;
 /// Windows before the first that counts, and those that count.
 const WARM: usize = 2;
 const WINDOWS: usize = 3;
 /// Bytes for each cycle that cannot be chance: a fraction of the smallest task.
-const GROWTH_MAX: usize = 40;
+const GROWTH_MAX: usize = 16;
 
 /// LEAK-4: memory and threads are flat over tens of thousands of tasks and timers.
 ///
 /// Method: windows of 10 000 cycles: tasks that finish, that are aborted at once or when they
-/// are parked, timers that are armed and dropped. After two windows the memory of the process that is really there, as the kernel counts
-/// it, must not grow by 40 bytes a cycle in each of three more; one window may, since an allocator takes
+/// are parked, timers that are armed and dropped, sources that are registered and dropped. After two windows the memory of the process that is really there, as the kernel counts
+/// it, must not grow by 16 bytes a cycle in each of three more; one window may, since an allocator takes
 /// memory in pieces. No thread may be there that was not there before.
 ///
 /// If this fails, look for a count of references that begins one too high, and for a list of dead
@@ -56,6 +60,7 @@ pub(super) fn leak_4_memory_and_threads_are_flat(rig: &Rig<'_>) {
 
 async fn window(rig: &Rig<'_>, rt: &Rt) {
     let timed = rig.has(Cap::Time);
+    let socket = rig.has(Cap::Fd).then(|| rig.setup("a socket", UdpSocket::bind("127.0.0.1:0")));
     for _ in 0..CYCLES / BATCH {
         let parked = Arc::new(Tally::new());
         let tasks: Vec<Join<()>> =
@@ -63,6 +68,10 @@ async fn window(rig: &Rig<'_>, rt: &Rt) {
         for _ in 0..if timed { BATCH } else { 0 } {
             let mut timer = rt.enter(|| sleep(Duration::from_secs(3600)));
             let _ = hand_poll(&mut timer, Waker::noop());
+        }
+        for socket in socket.iter().cycle().take(BATCH / SOURCES) {
+            let copy = rig.setup("a copy of a socket", socket.try_clone());
+            drop(rig.setup("a source", Async::new_on(rt.handle(), copy)));
         }
         parked.reached(BATCH / 3).await;
         for task in tasks {
