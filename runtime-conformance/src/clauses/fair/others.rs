@@ -44,7 +44,8 @@ pub(super) fn fair_2_ready_tasks_do_not_starve_timers(rig: &Rig<'_>) {
 
 /// FAIR-2: tasks that are always ready do not starve I/O.
 ///
-/// Method: as for timers; a thread awaits a byte, which is sent when the wait has begun.
+/// Method: as for timers; a thread waits for a byte, which is sent when the wait has begun, and polls
+/// again only when it was woken.
 ///
 /// If this fails: as above.
 pub(super) fn fair_2_ready_tasks_do_not_starve_io(rig: &Rig<'_>) {

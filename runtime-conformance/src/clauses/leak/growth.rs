@@ -27,10 +27,11 @@ const GROWTH_MAX: usize = 16;
 
 /// LEAK-4: memory and threads are flat over tens of thousands of tasks and timers.
 ///
-/// Method: windows of 10 000 cycles: tasks that finish, that are aborted at once or when they
-/// are parked, timers that are armed and dropped, sources that are registered and dropped. After two windows the memory of the process that is really there, as the kernel counts
-/// it, must not grow by 16 bytes a cycle in each of three more; one window may, since an allocator takes
-/// memory in pieces. No thread may be there that was not there before.
+/// Method: windows of 10 000 cycles: tasks that finish, that are aborted at once or when they are
+/// parked, timers that are armed and dropped, sources that are registered and dropped. After two
+/// windows the memory of the process that is really there, as the kernel counts it, must not grow by
+/// 16 bytes a cycle in each of three more; one window may, since an allocator takes memory in pieces.
+/// No thread may be there that was not there before.
 ///
 /// If this fails, look for a count of references that begins one too high, and for a list of dead
 /// entries that is only emptied at the end.
