@@ -45,10 +45,11 @@ fn time_1_never_fires_early(rig: &Rig<'_>) {
     rig.drive(&rt, "TIME-1: 500 timers of up to 20 ms", async {
         for _ in 0..BATCHES {
             let done = Arc::new(Tally::new());
+            let mut tasks = Vec::new(); // kept: what a dropped handle does is JOIN-2's
             for _ in 0..AT_ONCE {
                 let (early, done) = (early.clone(), done.clone());
                 let watched = watch(rt.clone(), delay(), Patience::Wakes);
-                drop(rt.spawn(async move {
+                tasks.push(rt.spawn(async move {
                     let found = watched.await;
                     early.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
                     done.add();
