@@ -1,13 +1,14 @@
 //! Mutants of the group CANCEL.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::thread;
 
-use runtime_conformance::twist::{AnyFuture, AnyJoin, Twist, fired};
+use runtime_conformance::twist::{AnyFuture, AnyJoin, AnyOutput, Twist, fired};
 use runtime_traits::Handle;
 
 use super::Impossible;
-use crate::erased::{OnPoll, wrapped};
+use crate::erased::{OnPoll, poll, wrapped};
 use crate::mutant::Mutant;
 
 pub(crate) const MUTANTS: &[Mutant] = &[Mutant::twist(
@@ -25,16 +26,24 @@ struct DestroysLater;
 
 impl Twist for DestroysLater {
     fn spawn(&self, rt: &Handle, future: AnyFuture) -> Box<dyn AnyJoin> {
-        Box::new(rt.spawn(wrapped(future, Later)))
+        Box::new(rt.spawn(wrapped(future, Later { parked: false })))
     }
 }
 
-/// Hands what is left of its future to another thread.
-struct Later;
+/// Hands its future to another thread, if that has been polled and has not ended.
+struct Later {
+    parked: bool,
+}
 
 impl OnPoll for Later {
+    fn poll(&mut self, future: &mut Option<AnyFuture>, cx: &mut Context<'_>) -> Poll<AnyOutput> {
+        let polled = poll(future, cx);
+        self.parked = polled.is_pending();
+        polled
+    }
+
     fn on_drop(&mut self, future: &mut Option<AnyFuture>) {
-        if let Some(future) = future.take() {
+        if let Some(future) = future.take_if(|_| self.parked) {
             fired();
             thread::spawn(move || drop(future));
         }
