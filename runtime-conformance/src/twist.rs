@@ -1,6 +1,6 @@
 //! How the suite is made to see a runtime differently from what it is.
 //!
-//! Every call of the suite goes through [`Rt`](crate::rt::Rt). With a `Twist` in the subject the
+//! Every call of the suite goes through `Rt` (`rt.rs`). With a `Twist` in the subject the
 //! call goes to the twist, whose default bodies are the public calls again; a mutant overrides one.
 //! So one mutant runs over every runtime, and it can also break what no runtime can: the task cell,
 //! the join handle and the scopes belong to the interface.

@@ -91,8 +91,9 @@ fn task_2_spawn_neither_polls_nor_drops_on_the_callers_stack(rig: &Rig<'_>) {
     sites::at_each(rig, &rt, "TASK-2: the sites to spawn from", move |site| {
         let future = Watched { site, polled: false, inline: inline.clone() };
         IN_SPAWN.set(true);
-        drop(inside.spawn(future));
+        let task = inside.spawn(future);
         IN_SPAWN.set(false);
+        drop(task);
     });
     let inline = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
     assert!(inline.is_empty(), "TASK-2: on the stack of who spawned: {inline:?}");

@@ -285,11 +285,19 @@ fn own_failures_end_the_process(id: &'static str) {
     let default = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         let text = message(info.payload());
-        if text.strip_prefix(id).is_some_and(|rest| rest.starts_with(':')) {
-            watchdog::end("fail", &text);
+        if let Some(own) = own_failure(id, &text) {
+            watchdog::end("fail", own);
         }
         default(info);
     }));
+}
+
+/// The text from the clause's id on, if that is where it begins; also behind what `assert_eq` puts
+/// before it.
+fn own_failure<'a>(id: &str, text: &'a str) -> Option<&'a str> {
+    let begins = |text: &str| text.strip_prefix(id).is_some_and(|rest| rest.starts_with(": "));
+    let behind = text.strip_prefix("assertion `").and_then(|rest| rest.split_once("` failed: "));
+    [Some(text), behind.map(|(_, text)| text)].into_iter().flatten().find(|text| begins(text))
 }
 
 /// The case held: looks at what it left behind, then says so.
@@ -328,6 +336,15 @@ mod tests {
         let (mut ran, mut verdict) = (Ran::default(), None);
         lines.iter().for_each(|line| hear(&mut ran, &mut verdict, line));
         (ran, verdict)
+    }
+
+    #[test]
+    fn a_failure_is_the_clauses_own_if_it_begins_with_its_id() {
+        let own = |text| own_failure("TASK-1", text);
+        assert_eq!(own("TASK-1: no"), Some("TASK-1: no"));
+        assert_eq!(own("assertion `left == right` failed: TASK-1: no"), Some("TASK-1: no"));
+        assert_eq!(own("TASK-10: no"), None);
+        assert_eq!(own("somebody said TASK-1: no"), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use runtime_conformance::twist::{AnyFuture, AnyJoin, AnyOutput, Movable, Twist, fired};
 use runtime_traits::Handle;
+use runtime_traits::hooks::State;
 
 use super::Impossible;
 use crate::erased::{Join, Never, OnJoin, OnPoll, poll, wrapped};
@@ -47,9 +48,11 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     .tolerates(&["CANCEL-5"]),
     Mutant::twist("M-TASK-6", "The future is moved between two polls.", || Arc::new(MovesFutures))
         .breaks(&["TASK-6"]),
-    Mutant::twist("M-TASK-7", "What a task's destructor spawns is lost.", || {
-        Arc::new(LosesSpawnsOfDestructors)
-    })
+    Mutant::twist(
+        "M-TASK-7",
+        "What a task's destructor spawns is lost, while the runtime runs.",
+        || Arc::new(LosesSpawnsOfDestructors),
+    )
     .breaks(&["TASK-7"])
     .detected(Detection::Hangs),
     Mutant::twist("M-TASK-8", "Tasks that wait are polled all the time.", || Arc::new(PollsIdle))
@@ -184,7 +187,7 @@ struct LosesSpawnsOfDestructors;
 
 impl Twist for LosesSpawnsOfDestructors {
     fn spawn(&self, rt: &Handle, future: AnyFuture) -> Box<dyn AnyJoin> {
-        if IN_DROP.get() {
+        if IN_DROP.get() && rt.info().state == State::Running {
             fired();
             std::mem::forget(future);
             return Box::new(Never);

@@ -90,11 +90,21 @@ impl Args {
 
     /// Whether this mutant is asked for. Variants only by name: they take every clause.
     pub(super) fn choose(&self, mutant: &Mutant) -> bool {
+        if self.names_some() { self.is_named(mutant) } else { !mutant.is_benign() }
+    }
+
+    /// Whether the command line names any.
+    pub(super) fn names_some(&self) -> bool {
+        !self.ids.is_empty()
+    }
+
+    /// Whether this one is named, or none is.
+    pub(super) fn is_named(&self, mutant: &Mutant) -> bool {
         let named = |id: &String| match id.strip_suffix('*') {
             Some(start) => mutant.id.starts_with(start),
             None => mutant.id == id,
         };
-        if self.ids.is_empty() { !mutant.is_benign() } else { self.ids.iter().any(named) }
+        self.ids.is_empty() || self.ids.iter().any(named)
     }
 
     /// What a mutant is made of in this run. A switch is where it is.

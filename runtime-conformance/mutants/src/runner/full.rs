@@ -88,7 +88,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
 
 fn units(args: &Args) -> Vec<Unit> {
     let mut units = Vec::new();
-    for mutant in mutants::all() {
+    for mutant in mutants::all().filter(|mutant| args.is_named(mutant)) {
         let (rounds, cases) = match mutant.detection {
             _ if mutant.is_benign() => (args.rounds, Vec::new()),
             Detection::Prob => (CHANCES, cases_for(mutant)),
@@ -102,6 +102,9 @@ fn units(args: &Args) -> Vec<Unit> {
             load: Load::Quiet,
             cases: cases.clone(),
         }));
+    }
+    if args.names_some() {
+        return units;
     }
     let flavours = subject::runtime(REFERENCE).map(|harness| harness.flavours().to_vec());
     for flavour in flavours.into_iter().flatten() {
