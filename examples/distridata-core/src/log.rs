@@ -1,7 +1,7 @@
 //! The log: one endless sequence of bytes, with absolute offsets, the same on every node.
 //!
 //! ```text
-//!      0                       X             Y                 safe     end
+//!      0                       X             Y                 synced   end
 //!      │   (forgotten)         │             │                  │        │
 //!      └ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ┼─ segment ───┼──────┬─ segment ─┼────────┤◀── append
 //!                              │             │      │           └ synced │
@@ -80,7 +80,7 @@ pub struct Log {
     tail: Arc<Tail>,
     last: Arc<Segment>,
     /// Up to here it is on the disk.
-    safe: u64,
+    synced: u64,
     /// Why nothing can be appended any more.
     broken: Option<String>,
     /// Nobody knows whether this log counts or the one that was to replace it.
@@ -99,10 +99,10 @@ impl Log {
         replay: &mut dyn FnMut(Replay<'_>) -> Result<(), Cause>,
     ) -> Result<(Log, Report), OpenError> {
         let (state, last, report) = recovery::open(&dir, options, replay)?;
-        let safe = last.end();
+        let synced = last.end();
         let tail = Tail::new(Arc::clone(&dir), state);
         let (broken, doubtful, buffer) = (None, false, Vec::new());
-        Ok((Log { dir, tail, last, safe, broken, doubtful, buffer }, report))
+        Ok((Log { dir, tail, last, synced, broken, doubtful, buffer }, report))
     }
 
     /// Returns where the log ends: the offset of the next frame.
@@ -111,8 +111,8 @@ impl Log {
     }
 
     /// Returns up to where the log is on the disk.
-    pub fn safe(&self) -> u64 {
-        self.safe
+    pub fn synced(&self) -> u64 {
+        self.synced
     }
 
     /// Returns where the last segment begins.
@@ -193,9 +193,9 @@ impl Log {
             return Err(error);
         }
         if synced.generation == self.last.generation {
-            self.safe = self.safe.max(synced.end.min(self.end()));
+            self.synced = self.synced.max(synced.end.min(self.end()));
         }
-        Ok(self.safe)
+        Ok(self.synced)
     }
 
     /// Takes back what was appended and is not on the disk, so far as that is possible.
@@ -203,16 +203,16 @@ impl Log {
     /// For a log that broke when what was appended was not yet acknowledged to anybody: it most
     /// likely is not there then when the log is opened again.
     pub fn discard_unsynced(&mut self) -> io::Result<u64> {
-        let safe = self.safe.max(self.last.base);
-        if safe < self.end() {
-            self.last.set_end(safe);
-            let cut = self.last.file.truncate(self.last.position(safe));
+        let synced = self.synced.max(self.last.base);
+        if synced < self.end() {
+            self.last.set_end(synced);
+            let cut = self.last.file.truncate(self.last.position(synced));
             if let Err(error) = cut {
                 self.break_with(format!("what was not synced could not be taken back: {error}"));
                 return Err(error);
             }
         }
-        Ok(safe)
+        Ok(synced)
     }
 
     /// Seals the last segment and begins a new one; answers where.
@@ -293,7 +293,7 @@ impl Log {
         let segment = Segment::new(header, file, 0);
         self.last.set_next(Next::Over);
         self.last = Arc::clone(&segment);
-        self.safe = base;
+        self.synced = base;
         let new = State { generation, first: segment, snapshot };
         drop(std::mem::replace(&mut *tail.state(), new)); // closes files, when readers may go on
         remove_others(&*self.dir, &old, &kept);
@@ -343,10 +343,10 @@ fn is_full(error: &io::Error) -> bool {
 
 impl fmt::Debug for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (end, safe, broken) = (self.end(), self.safe, &self.broken);
+        let (end, synced, broken) = (self.end(), self.synced, &self.broken);
         f.debug_struct("Log")
             .field("end", &end)
-            .field("safe", &safe)
+            .field("synced", &synced)
             .field("broken", broken)
             .finish_non_exhaustive()
     }

@@ -32,7 +32,7 @@ use connection::Connection;
 /// Pause after a connection could not be accepted (no descriptors left, mostly).
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Counts of clients, for INFO and for the limit.
+/// Counts of clients, for INFO and for the limit. `Relaxed`: nothing is read because of them.
 #[derive(Default)]
 pub(crate) struct Clients {
     now: AtomicUsize,

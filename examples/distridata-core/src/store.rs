@@ -260,15 +260,21 @@ impl Store {
         self.keys.shards[shard].iter()
     }
 
-    /// Writes one shard as ops at the end of `out`, for a snapshot.
+    /// Writes one shard as ops at the end of `chunks`, for a snapshot; after `chunk_len` bytes
+    /// another chunk begins.
     ///
     /// # Panics
     ///
     /// If `shard` is not below [`SHARDS`].
-    pub fn shard_ops(&self, shard: usize, out: &mut Vec<u8>) {
+    pub fn shard_ops(&self, shard: usize, chunk_len: usize, chunks: &mut Vec<Vec<u8>>) {
+        let mut chunk = chunks.pop().unwrap_or_default();
         for (key, entry) in self.shard(shard) {
-            encode_set(key, &entry.value, entry.expires, out);
+            if chunk.len() >= chunk_len {
+                chunks.push(mem::take(&mut chunk));
+            }
+            encode_set(key, &entry.value, entry.expires, &mut chunk);
         }
+        chunks.push(chunk);
     }
 
     /// Writes the epochs as ops at the end of `out`, for a snapshot.

@@ -67,7 +67,7 @@ fn try_open(dir: &SimDir, cut_damaged: bool) -> Result<(Log, Seen), OpenError> {
         seen.replay(replay);
         Ok(())
     })?;
-    assert_eq!((log.end(), log.safe()), (report.end, report.end));
+    assert_eq!((log.end(), log.synced()), (report.end, report.end));
     if report.incomplete_until.is_none() {
         assert_eq!(report.end, offset(seen.count), "{report:?}");
     }
@@ -96,7 +96,7 @@ fn snapshot(log: &mut Log, history: u8, count: u32) -> std::io::Result<u64> {
     let start = log.rotate()?;
     let mut writer = log.snapshot_writer(start)?;
     chunks(&mut writer, history, count)?;
-    writer.finish(log.safe())?;
+    writer.finish(log.synced())?;
     Ok(start)
 }
 

@@ -1,4 +1,7 @@
 //! Who follows this node, and how the one that it follows is doing: for INFO.
+//!
+//! The atomics are `Relaxed`: each is a number to be shown or to tell followers apart, and nothing
+//! is read because of it.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -82,7 +82,7 @@ fn a_failed_sync_breaks_the_log_for_good() {
     assert!(log.sync().is_err() && log.rotate().is_err() && log.reset().is_err());
     assert!(log.append(&payload(1, 7)).is_err());
     assert_eq!(dir.operations(), operations, "the disk is not asked again");
-    assert_eq!(log.safe(), offset(5));
+    assert_eq!(log.synced(), offset(5));
     assert_eq!(reopen(&dir).1.count, 5);
 }
 
@@ -107,7 +107,7 @@ fn a_sync_runs_while_others_append() {
     let pending = log.begin_sync();
     append(&mut log, 1, 5..6);
     let synced = pending.run();
-    assert_eq!(log.safe(), 0);
+    assert_eq!(log.synced(), 0);
     assert_eq!(log.end_sync(synced).unwrap(), offset(5));
     let pending = log.begin_sync();
     log.rotate().unwrap();
