@@ -115,16 +115,6 @@ impl Log {
         self.synced
     }
 
-    /// Returns where the last segment begins.
-    pub fn last_base(&self) -> u64 {
-        self.last.base
-    }
-
-    /// Returns why nothing can be appended until the log is opened again; `None` if it can.
-    pub fn broken(&self) -> Option<&str> {
-        self.broken.as_deref()
-    }
-
     /// Returns the read side.
     pub fn tail(&self) -> Arc<Tail> {
         Arc::clone(&self.tail)
@@ -149,12 +139,14 @@ impl Log {
     }
 
     /// Appends frames that another node made, unchanged, and answers where the log ends then.
-    pub fn append_frames(&mut self, frames: &Frames<'_>) -> Result<u64, AppendError> {
+    pub fn append_frames(&mut self, frames: &Frames<'_>) -> io::Result<u64> {
         self.check_unbroken()?;
         if frames.start() != self.end() {
-            return Err(AppendError::Misplaced { end: self.end(), start: frames.start() });
+            let (start, end) = (frames.start(), self.end());
+            let text = format!("frames begin at offset {start}, and the log ends at {end}");
+            return Err(io::Error::new(ErrorKind::InvalidInput, text));
         }
-        Ok(self.write(frames.bytes())?)
+        self.write(frames.bytes())
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<u64> {
@@ -242,11 +234,6 @@ impl Log {
     /// It may be written and finished on another thread while the log grows.
     pub fn snapshot_writer(&self, offset: u64) -> io::Result<SnapshotWriter> {
         SnapshotWriter::new(self.tail(), offset)
-    }
-
-    /// As [`Tail::forget_before`].
-    pub fn forget_before(&self, offset: u64) -> io::Result<()> {
-        self.tail.forget_before(offset)
     }
 
     /// Begins to receive the snapshot at `offset` that another node has.
@@ -374,44 +361,3 @@ pub struct Synced {
     end: u64,
     result: io::Result<()>,
 }
-
-/// Why frames of another node were not appended.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum AppendError {
-    /// They do not begin where the log ends.
-    Misplaced {
-        /// Where the log ends.
-        end: u64,
-        /// Where the frames begin.
-        start: u64,
-    },
-    /// They could not be written.
-    Io(io::Error),
-}
-
-impl AppendError {
-    /// Returns `true` if the frames do not begin where the log ends; other ones are to be fetched.
-    pub fn is_misplaced(&self) -> bool {
-        matches!(self, AppendError::Misplaced { .. })
-    }
-}
-
-impl From<io::Error> for AppendError {
-    fn from(error: io::Error) -> AppendError {
-        AppendError::Io(error)
-    }
-}
-
-impl fmt::Display for AppendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            AppendError::Misplaced { end, start } => {
-                write!(f, "frames begin at offset {start}, and the log ends at {end}")
-            }
-            AppendError::Io(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for AppendError {}

@@ -36,6 +36,10 @@ mod peers;
 
 pub(crate) use peers::{Followers, Upstream};
 
+/// What [`Settings::value_max`] may be: a command with a key and a value of this length fits into a
+/// frame of the log.
+pub const VALUE_MAX: usize = 256 << 20;
+
 /// How a node behaves.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -48,7 +52,7 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// Clients at a time; more are told so and let go.
     pub clients_max: usize,
-    /// Bytes a value may have.
+    /// Bytes a value may have, at most [`VALUE_MAX`].
     pub value_max: usize,
     /// Bytes of messages that may wait for a client which has subscribed; then it is let go.
     pub mailbox_max: usize,
@@ -173,11 +177,16 @@ impl Node {
     /// # Errors
     ///
     /// See [`StartError`].
+    ///
+    /// # Panics
+    ///
+    /// If a value may have more than [`VALUE_MAX`] bytes.
     pub async fn start(
         listen: SocketAddr,
         dir: Arc<dyn Dir>,
         settings: Settings,
     ) -> Result<Node, StartError> {
+        assert!(settings.value_max <= VALUE_MAX, "a value may have {VALUE_MAX} bytes at most");
         let not_listening = |error| StartError::Listen(listen, error);
         let listener = TcpListener::bind(listen).await.map_err(not_listening)?;
         let addr = listener.local_addr().map_err(not_listening)?;

@@ -10,16 +10,16 @@ const QUOTED_MAX: usize = 128;
 
 /// An error reply, as redis words it: `replies.error(fault.text())`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault(Cow<'static, str>);
+pub(crate) struct Fault(Cow<'static, str>);
 
 impl Fault {
     /// A fault with a fixed text, which begins with a code such as `ERR`.
-    pub const fn new(text: &'static str) -> Fault {
+    pub(crate) const fn new(text: &'static str) -> Fault {
         Fault(Cow::Borrowed(text))
     }
 
     /// Returns the error reply.
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.0
     }
 

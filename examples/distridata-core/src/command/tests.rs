@@ -1,6 +1,7 @@
 //! Promises C1–C3, and replies as redis 7.0.15 gives them: it was sent the same lines.
 
 use super::*;
+use crate::engine::open::apply_all;
 use crate::journal::Journal;
 use crate::resp::{Limits, Parsed, Parser};
 use crate::store::Store;
@@ -253,7 +254,7 @@ fn c3_a_write_that_changes_nothing_logs_nothing() {
 /// Sends what is pending to a follower; both must have the same then.
 fn follow(primary: &mut Node, follower: &mut Node) {
     let Some(group) = primary.journal.take_group() else { return };
-    drop(follower.journal.apply_payload(&mut follower.store, &group.payload).unwrap());
+    apply_all(&mut follower.store, &group.payload).unwrap();
     drop(primary.journal.kept(group.number));
     assert_eq!(primary.store.digest(), follower.store.digest());
 }
@@ -306,7 +307,7 @@ fn d3_a_follower_has_the_state_of_its_primary() {
                 0..2 => follow(&mut primary, &mut follower),
                 2 => {
                     failures += usize::from(primary.journal.pending_len() > 0);
-                    let _ = primary.journal.roll_back(&mut primary.store);
+                    primary.journal.roll_back(&mut primary.store);
                     assert_eq!(primary.store.digest(), follower.store.digest(), "D2");
                 }
                 _ => {}

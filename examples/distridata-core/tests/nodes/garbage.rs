@@ -51,7 +51,7 @@ fn frame(offset: u64, payload: &[u8]) -> Vec<u8> {
     let candidates = [crc, crc32fast::hash(&[&len[..], &rest].concat())];
     let build = |crc: u32| [&len[..], &crc.to_le_bytes(), &rest].concat();
     let good =
-        |bytes: &Vec<u8>| Frames::check(bytes, offset).is_ok_and(|frames| !frames.is_empty());
+        |bytes: &Vec<u8>| Frames::check(bytes, offset).is_ok_and(|frames| frames.count() > 0);
     candidates.map(build).into_iter().find(good).expect("the format is another one")
 }
 
