@@ -51,8 +51,6 @@ pub mod client;
 mod command;
 mod engine;
 mod journal;
-// Programs need `log::files` alone. The rest is public for tests of whole nodes: they put a file
-// system that fails underneath, and read and write what nodes send each other.
 pub mod log;
 mod node;
 mod op;

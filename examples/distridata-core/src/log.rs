@@ -28,7 +28,9 @@
 //! kernel forgets after a failed sync which pages it lost, so a process that is started again may
 //! read what the disk does not have.
 //!
-//! Everything here blocks; the engine calls it where blocking is allowed.
+//! Everything here blocks; the engine calls it where blocking is allowed. Programs need [`files`]
+//! alone. The rest is public for the tests of whole nodes, which put a file system that fails
+//! underneath and speak for other nodes.
 //!
 //! | module | what it is | effects |
 //! |---|---|---|
