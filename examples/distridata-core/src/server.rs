@@ -32,7 +32,7 @@ use connection::Connection;
 /// Pause after a connection could not be accepted (no descriptors left, mostly).
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Counts of clients, for INFO and for the limit. `Relaxed`: nothing is read because of them.
+/// Counts of clients, for INFO and for the limit.
 #[derive(Default)]
 pub(crate) struct Clients {
     now: AtomicUsize,
@@ -42,6 +42,7 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
+    // `Relaxed` everywhere: these are counts, and nothing is read because of them.
     fn ran(&self, count: usize) {
         self.commands.fetch_add(count as u64, Relaxed);
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use distridata_core::{Fsync, Settings, VALUE_MAX};
+use distridata_core::{Fsync, Settings};
 
 pub(crate) const USAGE: &str = "\
 usage: distridata serve [options]
@@ -88,7 +88,7 @@ fn serve(mut args: impl Iterator<Item = String>) -> Result<Command, String> {
             "--follow" => settings.follow = Some(value()?),
             "--fsync" => settings.fsync = fsync(&value()?)?,
             "--max-clients" => settings.clients_max = number(&flag, &value()?)?,
-            "--max-value" => settings.value_max = value_max(&flag, &value()?)?,
+            "--max-value" => settings.value_max = number(&flag, &value()?)?,
             "--compact-after" => settings.compact_after = number(&flag, &value()?)? as u64,
             "--heartbeat-ms" => {
                 let millis = number(&flag, &value()?)?.max(1) as u64;
@@ -120,13 +120,6 @@ fn fsync(when: &str) -> Result<Fsync, String> {
 
 fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| format!("`{text}` is not like 127.0.0.1:6380"))
-}
-
-fn value_max(flag: &str, text: &str) -> Result<usize, String> {
-    match number(flag, text)? {
-        bytes if bytes <= VALUE_MAX => Ok(bytes),
-        bytes => Err(format!("{flag} is at most {VALUE_MAX}, not {bytes}")),
-    }
 }
 
 fn number(flag: &str, text: &str) -> Result<usize, String> {
@@ -168,7 +161,6 @@ mod tests {
             ("serve --fsync often", "not `often`"),
             ("serve --max-value", "needs a value"),
             ("serve --max-value x", "a number, not `x`"),
-            ("serve --max-value 268435457", "at most 268435456, not 268435457"),
             ("serve --quick", "no option `--quick`"),
         ] {
             let fault = parsed(line).unwrap_err();
