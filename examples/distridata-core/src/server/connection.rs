@@ -10,12 +10,13 @@
 //! further, and costs what it has asked for last (D5). A client that has subscribed gets messages in
 //! between; one that does not take them is let go.
 
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_lite::future::or;
 use runtime_traits::net::TcpStream;
-use runtime_traits::{io, task};
+use runtime_traits::{io, task, time};
 
 use super::input::Input;
 use super::{Seat, channels, info};
@@ -33,6 +34,8 @@ const BATCH: usize = 128;
 const REPLIES_MAX: usize = 256 << 10;
 /// Batches after which others have their turn, if the client never lets us wait.
 const TURNS: u32 = 32;
+/// How long a client that is to be left may go on sending.
+const LINGER: Duration = Duration::from_secs(10);
 
 pub(super) struct Connection {
     seat: Seat,
@@ -101,7 +104,7 @@ impl Connection {
                         return Ok(());
                     }
                 }
-                Next::Close => return Ok(()),
+                Next::Close => return self.close().await,
                 Next::Feed(hello) => {
                     return feed(self.shared(), &self.stream, self.peer, hello).await;
                 }
@@ -272,6 +275,23 @@ impl Connection {
                 return Ok(n > 0);
             }
         }
+    }
+
+    /// Says that nothing more comes, and reads away what still comes. Closed with something unread,
+    /// a socket forgets what was sent last: the client would never hear why it is left.
+    async fn close(&mut self) -> io::Result<()> {
+        self.stream.shutdown(Shutdown::Write).await?;
+        let deaf = async {
+            loop {
+                self.input.done(self.input.received().len());
+                match self.stream.read(self.input.room()).await? {
+                    0 => return Ok(()),
+                    n => self.input.filled(n),
+                }
+                task::yield_now().await;
+            }
+        };
+        time::timeout(LINGER, deaf).await.unwrap_or(Ok(()))
     }
 
     /// Sends all answers.
