@@ -43,8 +43,8 @@ pub struct Settings {
     pub follow: Option<String>,
     /// When writes reach the disk.
     pub fsync: Fsync,
-    /// How often nodes that have nothing to say to each other say so. After five of them without a
-    /// word a connection between nodes is given up.
+    /// How often nodes that have nothing to say to each other say so. A connection between nodes is
+    /// given up after five heartbeats of the slower one without a word.
     pub heartbeat: Duration,
     /// Clients at a time; more are told so and let go.
     pub clients_max: usize,
@@ -57,6 +57,9 @@ pub struct Settings {
     /// Drops everything behind the first damaged byte of the log instead of refusing to start.
     pub cut_damaged: bool,
 }
+
+/// No other node is waited for as if it had a longer one.
+const HEARTBEAT_MAX: Duration = Duration::from_secs(60);
 
 impl Default for Settings {
     fn default() -> Settings {
@@ -74,9 +77,9 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// How long a node may be silent.
-    pub(crate) fn patience(&self) -> Duration {
-        5 * self.heartbeat
+    /// How long a node may be silent that has this heartbeat.
+    pub(crate) fn patience(&self, theirs: Duration) -> Duration {
+        self.heartbeat.max(theirs.min(HEARTBEAT_MAX)).saturating_mul(5)
     }
 }
 
@@ -137,17 +140,9 @@ impl Shared {
         self.settings.follow.is_some()
     }
 
-    /// Waits for growth of the log, but not longer than a heartbeat; `true` if it was that long.
-    pub(crate) async fn heartbeat(&self, growth: EventListener) -> bool {
-        let grown = async {
-            growth.await;
-            false
-        };
-        let rest = async {
-            time::sleep(self.settings.heartbeat).await;
-            true
-        };
-        or(grown, rest).await
+    /// Waits for growth of the log, but not longer than a heartbeat.
+    pub(crate) async fn heartbeat(&self, growth: EventListener) {
+        or(growth, time::sleep(self.settings.heartbeat)).await;
     }
 }
 

@@ -237,9 +237,9 @@ impl Connection {
                 },
                 About::Replicate(args) => match parse_hello(args) {
                     Some(hello) => next = Next::Feed(hello),
-                    None => {
-                        replies.error("ERR REPLICATE is what followers say: version epoch offset")
-                    }
+                    None => replies.error(
+                        "ERR REPLICATE is what followers say: version epoch offset heartbeat",
+                    ),
                 },
             },
             _ => replies.error("ERR syntax error"),
@@ -394,8 +394,9 @@ async fn digest(shared: &Shared, replies: &mut Replies) {
     replies.integer(keys as i64);
 }
 
-/// The arguments of REPLICATE: version, epoch, offset.
+/// The arguments of REPLICATE: version, epoch, offset, heartbeat in milliseconds.
 fn parse_hello(args: Args<'_>) -> Option<Hello> {
     let number = |at| std::str::from_utf8(args.get(at)?).ok()?.parse().ok();
-    Some(Hello { version: number(0)?, epoch: number(1)?, offset: number(2)? })
+    let heartbeat = Duration::from_millis(number(3)?);
+    Some(Hello { version: number(0)?, epoch: number(1)?, offset: number(2)?, heartbeat })
 }
