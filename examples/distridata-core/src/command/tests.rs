@@ -198,7 +198,7 @@ fn what_clients_ask_first_is_answered() {
         ("config get SAVE", "*2 $4 save $0"),
         ("config get nosuch", "*0"),
         ("config get", "-ERR wrong number of arguments for 'config|get' command"),
-        ("config foo", "-ERR unknown subcommand 'foo'. Try CONFIG HELP."),
+        ("config foo", "-ERR unknown subcommand 'foo' of CONFIG"),
         ("command docs", "*0"),
         ("client setname x", "+OK"),
         ("client setinfo lib-name x", "+OK"),

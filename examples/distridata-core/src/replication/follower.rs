@@ -35,8 +35,8 @@ pub(crate) async fn follow(shared: &Shared, primary: &str) {
     loop {
         let before = shared.engine.safe();
         let Err(error) = follow_once(shared, primary).await;
-        if shared.upstream.lost(&error) {
-            say(format_args!("lost {primary}: {error}; trying again"));
+        if let Some(what) = shared.upstream.lost(&error) {
+            say(format_args!("{what} {primary}: {error}; trying again"));
         }
         if shared.engine.safe() != before {
             pause = PAUSE_MIN;

@@ -1,7 +1,9 @@
 //! The data directory: in use, of a newer program, torn at its end, damaged in the middle.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::support::{Launch, Node, TestDir, runtimes};
@@ -74,6 +76,15 @@ fn what_cannot_be_a_directory_or_an_address_is_refused_by_name() {
     let refused = Launch::at(dir.join("other")).with("--listen", &addr).refused();
     assert_eq!(refused.code, Some(1));
     assert!(refused.said.contains(&format!("cannot listen at {addr}")), "{refused:?}");
+}
+
+#[test]
+fn an_argument_that_is_no_text_is_refused_by_name() {
+    let dir = TestDir::new();
+    let refused =
+        Launch::at(dir.join("data")).with("--follow", OsStr::from_bytes(b"\xFF")).refused();
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.said.contains("is not UTF-8"), "{refused:?}");
 }
 
 #[test]
