@@ -43,6 +43,8 @@ pub(crate) struct Options {
     pub(crate) listen: SocketAddr,
     pub(crate) data: PathBuf,
     pub(crate) settings: Settings,
+    /// The demo whose node this is. Not in the usage: nobody else has a use for it.
+    pub(crate) demo: Option<u32>,
 }
 
 /// What runs it.
@@ -93,6 +95,7 @@ fn serve(mut args: impl Iterator<Item = OsString>) -> Result<Command, String> {
         listen: SocketAddr::from(([127, 0, 0, 1], 6380)),
         data: "distridata-data".into(),
         settings: Settings::default(),
+        demo: None,
     };
     while let Some(flag) = args.next() {
         let flag = text(flag)?;
@@ -115,6 +118,7 @@ fn serve(mut args: impl Iterator<Item = OsString>) -> Result<Command, String> {
                 let millis = number(&flag, &value()?, HEARTBEAT_MS_MAX)?.max(1);
                 settings.heartbeat = Duration::from_millis(millis);
             }
+            "--demo" => options.demo = Some(number(&flag, &value()?, u32::MAX)?),
             "--cut-damaged" => settings.cut_damaged = true,
             "--help" | "-h" => return Ok(Command::Help),
             other => return Err(format!("there is no option `{other}`")),

@@ -7,12 +7,16 @@ use distridata_core::log::files::SystemDir;
 use distridata_core::{Node, StartError};
 use runtime_traits::{Handle, task};
 
+use crate::demo;
 use crate::options::Options;
 use crate::say::say;
 
 /// The whole program, on whichever runtime.
 pub(crate) async fn serve(options: Options) -> ExitCode {
     raise_descriptor_limit();
+    if let Some(demo) = options.demo {
+        demo::end_with(demo);
+    }
     let path = options.data.clone();
     let opened = task::spawn_blocking(move || SystemDir::open(&path)).await;
     let dir = match opened.expect("opening a directory does not panic") {
