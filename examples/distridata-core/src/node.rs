@@ -88,8 +88,8 @@ impl Settings {
 pub enum StartError {
     /// The data directory: in use, damaged, of a newer version, …
     Data(OpenError),
-    /// The address to listen at.
-    Listen(SocketAddr, io::Error),
+    /// The address cannot be listened at.
+    Listen(io::Error),
     /// The first write failed.
     Write(String),
     /// The directory holds a follower's copy that was never finished.
@@ -100,7 +100,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StartError::Data(error) => error.fmt(f),
-            StartError::Listen(addr, error) => write!(f, "cannot listen at {addr}: {error}"),
+            StartError::Listen(error) => write!(f, "cannot listen: {error}"),
             StartError::Unfinished => f.write_str(
                 "the data is a follower's copy that was never finished: follow its primary once more",
             ),
@@ -173,9 +173,25 @@ impl Node {
         dir: Arc<dyn Dir>,
         settings: Settings,
     ) -> Result<Node, StartError> {
-        let not_listening = |error| StartError::Listen(listen, error);
-        let listener = TcpListener::bind(listen).await.map_err(not_listening)?;
-        let addr = listener.local_addr().map_err(not_listening)?;
+        let listener = TcpListener::bind(listen).await.map_err(StartError::Listen)?;
+        Node::start_on(listener, dir, settings).await
+    }
+
+    /// The same at an address that is open already.
+    ///
+    /// # Cancellation
+    ///
+    /// Leaves running: the recovery goes on to its end.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`].
+    pub async fn start_on(
+        listener: TcpListener,
+        dir: Arc<dyn Dir>,
+        settings: Settings,
+    ) -> Result<Node, StartError> {
+        let addr = listener.local_addr().map_err(StartError::Listen)?;
         let opened = {
             let settings = settings.clone();
             task::spawn_blocking(move || Engine::open(dir, &settings)).await
@@ -205,7 +221,7 @@ impl Node {
         &self.report
     }
 
-    /// Waits until the node fails, which only a bug can bring about.
+    /// Waits until the node fails: a task of it has panicked, or its runtime takes tasks no more.
     ///
     /// # Cancellation
     ///

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -40,7 +39,7 @@ pub(crate) enum Command {
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) runtime: Runtime,
-    pub(crate) listen: SocketAddr,
+    pub(crate) listen: String,
     pub(crate) data: PathBuf,
     pub(crate) settings: Settings,
     /// The demo whose node this is. Not in the usage: nobody else has a use for it.
@@ -92,7 +91,7 @@ fn text(arg: OsString) -> Result<String, String> {
 fn serve(mut args: impl Iterator<Item = OsString>) -> Result<Command, String> {
     let mut options = Options {
         runtime: Runtime::Default,
-        listen: SocketAddr::from(([127, 0, 0, 1], 6380)),
+        listen: "127.0.0.1:6380".into(),
         data: "distridata-data".into(),
         settings: Settings::default(),
         demo: None,
@@ -108,8 +107,8 @@ fn serve(mut args: impl Iterator<Item = OsString>) -> Result<Command, String> {
         let mut value = || raw().and_then(text);
         match flag.as_str() {
             "--runtime" => options.runtime = runtime(&value()?)?,
-            "--listen" => options.listen = address(&value()?)?,
-            "--follow" => settings.follow = Some(name_and_port(value()?)?),
+            "--listen" => options.listen = address(value()?, 0)?,
+            "--follow" => settings.follow = Some(address(value()?, 1)?),
             "--fsync" => settings.fsync = fsync(&value()?)?,
             "--max-clients" => settings.clients_max = number(&flag, &value()?, usize::MAX)?,
             "--max-value" => settings.value_max = number(&flag, &value()?, VALUE_MAX)?,
@@ -143,13 +142,9 @@ fn fsync(when: &str) -> Result<Fsync, String> {
     }
 }
 
-fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| format!("`{text}` is not like 127.0.0.1:6380"))
-}
-
 /// Of the form only: who has this name may change while the node runs.
-fn name_and_port(text: String) -> Result<String, String> {
-    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+fn address(text: String, port_min: u16) -> Result<String, String> {
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port >= port_min);
     match text.rsplit_once(':') {
         Some((name, port)) if !name.is_empty() && is_port(port) => Ok(text),
         _ => Err(format!("`{text}` is not like 127.0.0.1:6380 or some.host:6380")),
@@ -178,7 +173,7 @@ mod tests {
                     --max-clients 3 --max-value 5 --compact-after 9 --heartbeat-ms 50 --cut-damaged";
         let Ok(Command::Serve(options)) = parsed(line) else { panic!("not understood") };
         assert_eq!(options.runtime, Runtime::Smol);
-        assert_eq!(options.listen.port(), 7);
+        assert_eq!(options.listen, "127.0.0.1:7");
         assert_eq!(options.data.to_str(), Some("d"));
         let settings = options.settings;
         assert_eq!(settings.follow.as_deref(), Some("h:1"));

@@ -76,6 +76,10 @@ fn what_cannot_be_a_directory_or_an_address_is_refused_by_name() {
     let refused = Launch::at(dir.join("other")).with("--listen", &addr).refused();
     assert_eq!(refused.code, Some(1));
     assert!(refused.said.contains(&format!("cannot listen at {addr}")), "{refused:?}");
+    assert!(!dir.join("other").exists(), "nothing is left behind");
+
+    let named = Launch::at(dir.join("named")).with("--listen", "localhost:0").start();
+    assert_eq!(named.ask(&["PING"]), "PONG");
 }
 
 #[test]
