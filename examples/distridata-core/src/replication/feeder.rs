@@ -17,6 +17,9 @@ use crate::engine::Engine;
 use crate::log::{Read, Reader, SnapshotFile};
 use crate::node::Shared;
 
+/// Followers at a time (D5); others can follow one of them.
+const FOLLOWERS_MAX: usize = 64;
+
 /// What a follower says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Hello {
@@ -48,6 +51,9 @@ pub(crate) async fn feed(
         let line =
             format!("-ERR this node speaks version {VERSION} of the replication protocol\r\n");
         return stream.write_all(line.as_bytes()).await;
+    }
+    if shared.followers.list().len() >= FOLLOWERS_MAX {
+        return stream.write_all(b"-ERR max number of followers reached\r\n").await;
     }
     let Some(offer) = offer(&shared.engine, hello) else {
         return stream.write_all(b"-ERR the log is being replaced, try again\r\n").await;
