@@ -158,7 +158,7 @@ fn a_follower_waits_for_a_primary_that_is_not_there_yet() {
     let dir = TestDir::new();
     let relay = Relay::new();
     let follower = Launch::at(dir.join("follower")).follow(relay.addr()).start();
-    follower.until_said("lost ");
+    follower.until_said("cannot follow ");
     assert_eq!(follower.ask(&["PING"]), "PONG");
     assert_eq!(follower.info("master_link_status"), "down");
     let primary = Launch::at(dir.join("primary")).start();
