@@ -4,7 +4,7 @@
 //!  with(|transaction| …) ──changes──▶ Store, Journal        (under the lock, no waiting)
 //!         │                              │ pending group
 //!         ▼ ticket                       ▼
-//!   Group::ended().await ◀──settle── write_groups ── append, sync ──▶ Log   (on a blocking thread)
+//!   Group::ended().await ◀─keep, undo─ write_groups ── append, sync ──▶ Log   (on a blocking thread)
 //! ```
 //!
 //! While one group is being written the next one gathers: the slower the disk, the larger the

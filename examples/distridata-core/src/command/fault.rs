@@ -50,8 +50,8 @@ impl Fault {
 
     pub(super) fn subcommand(command: &str, subcommand: &[u8]) -> Fault {
         let subcommand = quoted(subcommand, QUOTED_MAX);
-        let help = command.to_ascii_uppercase();
-        Fault(format!("ERR unknown subcommand '{subcommand}'. Try {help} HELP.").into())
+        let command = command.to_ascii_uppercase();
+        Fault(format!("ERR unknown subcommand '{subcommand}' of {command}").into())
     }
 
     pub(super) fn unknown(name: &[u8], args: Args<'_>) -> Fault {

@@ -168,11 +168,11 @@ impl Parser {
         };
         let length = usize::try_from(number).map_err(|_| invalid())?;
         if length > self.limits.bulk_max {
-            return Err(invalid());
+            return Err(ProtocolError::too_long("invalid bulk length", self.limits.bulk_max));
         }
         self.at += 1 + next;
         if self.at.saturating_add(length) > self.limits.command_max {
-            return Err(ProtocolError::new("too big command"));
+            return Err(ProtocolError::too_long("too big command", self.limits.command_max));
         }
         Ok(Some(length))
     }
@@ -233,6 +233,10 @@ pub(crate) struct ProtocolError(Cow<'static, str>);
 impl ProtocolError {
     fn new(what: &'static str) -> ProtocolError {
         ProtocolError(Cow::Borrowed(what))
+    }
+
+    fn too_long(what: &str, max: usize) -> ProtocolError {
+        ProtocolError(Cow::Owned(format!("{what}: at most {max} bytes")))
     }
 
     fn no_bulk(found: u8) -> ProtocolError {

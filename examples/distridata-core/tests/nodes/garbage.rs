@@ -114,11 +114,11 @@ fn a_primary_leaves_who_sends_rubbish_and_serves_the_others() {
             raw.send(&bytes).await.unwrap();
             raw.ended().await;
         }
-        for hello in ["REPLICATE", "REPLICATE 1 2", "REPLICATE 1 2 x", "REPLICATE 1 -2 3"] {
+        for hello in ["REPLICATE", "REPLICATE 1 2 3", "REPLICATE 1 2 x 4", "REPLICATE 1 -2 3 4"] {
             let words = ask(&node, hello).await.to_string();
             assert!(words.starts_with("ERR REPLICATE is what followers say"), "{words}");
         }
-        let words = ask(&node, "REPLICATE 2 0 0").await.to_string();
+        let words = ask(&node, "REPLICATE 2 0 0 1").await.to_string();
         assert_eq!(words, "ERR this node speaks version 1 of the replication protocol");
         write(&node, "more", 20).await;
         same(&[&node, &follower]).await;
