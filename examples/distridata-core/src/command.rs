@@ -33,13 +33,13 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use fault::Fault;
-pub use server::Connection;
+pub(crate) use fault::Fault;
+pub(crate) use server::Connection;
 use table::{Does, Row};
 
 /// A command whose name is known and whose number of arguments is possible.
 #[derive(Debug)]
-pub enum Command<'a> {
+pub(crate) enum Command<'a> {
     /// Needs nothing but its arguments.
     Plain(Plain<'a>),
     /// Reads or writes data.
@@ -50,14 +50,14 @@ pub enum Command<'a> {
 
 /// A command that is answered from its arguments alone.
 #[derive(Debug)]
-pub struct Plain<'a> {
+pub(crate) struct Plain<'a> {
     args: Args<'a>,
     reply: fn(Args<'_>, &mut Replies) -> Result<(), Fault>,
 }
 
 /// A command about the data.
 #[derive(Debug)]
-pub struct Data<'a> {
+pub(crate) struct Data<'a> {
     args: Args<'a>,
     writes: bool,
     run: Run,
@@ -68,7 +68,7 @@ type Run = fn(Args<'_>, &mut Transaction<'_>, &mut Replies) -> Result<(), Fault>
 
 impl<'a> Command<'a> {
     /// Finds out what `args` ask for.
-    pub fn parse(args: Args<'a>) -> Result<Command<'a>, Fault> {
+    pub(crate) fn parse(args: Args<'a>) -> Result<Command<'a>, Fault> {
         let name = args.get(0).unwrap_or_default();
         let row = Row::named(name).ok_or_else(|| Fault::unknown(name, args.from(1)))?;
         if !row.takes(args.len()) {
@@ -85,7 +85,7 @@ impl<'a> Command<'a> {
 
 impl Plain<'_> {
     /// Answers.
-    pub fn reply(&self, replies: &mut Replies) {
+    pub(crate) fn reply(&self, replies: &mut Replies) {
         if let Err(fault) = (self.reply)(self.args, replies) {
             replies.error(fault.text());
         }
@@ -94,12 +94,12 @@ impl Plain<'_> {
 
 impl Data<'_> {
     /// Returns whether the command may change something: a follower refuses it.
-    pub fn writes(&self) -> bool {
+    pub(crate) fn writes(&self) -> bool {
         self.writes
     }
 
     /// Does it and answers once. An error is an answer, too (C1).
-    pub fn run(&self, transaction: &mut Transaction<'_>, replies: &mut Replies) {
+    pub(crate) fn run(&self, transaction: &mut Transaction<'_>, replies: &mut Replies) {
         if let Err(fault) = (self.run)(self.args, transaction, replies) {
             replies.error(fault.text());
         }

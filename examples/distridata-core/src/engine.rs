@@ -4,7 +4,7 @@
 //!  with(|transaction| …) ──changes──▶ Store, Journal        (under the lock, no waiting)
 //!         │                              │ pending group
 //!         ▼ ticket                       ▼
-//!   Group::ended().await ◀──settle── write_groups ── append, sync ──▶ Log   (on a blocking thread)
+//!   Group::ended().await ◀─keep, undo─ write_groups ── append, sync ──▶ Log   (on a blocking thread)
 //! ```
 //!
 //! While one group is being written the next one gathers: the slower the disk, the larger the
@@ -98,13 +98,13 @@ impl Engine {
         let mut state = self.lock();
         let is_whole = self.safe() >= state.whole_from;
         let State { store, journal, .. } = &mut *state;
-        let was_pending = journal.pending_len() > 0;
         let mut transaction = Transaction { store, journal, now: now(), value_max: self.value_max };
         let result = look(&mut transaction, is_whole);
         let is_pending = state.journal.pending_len() > 0;
         let ticket = state.ticket();
         drop(state);
-        if is_pending && !was_pending {
+        if is_pending {
+            // Also if it was before: whoever put it there may have panicked before this line.
             self.pending.notify(1);
         }
         Seen { result, ticket }

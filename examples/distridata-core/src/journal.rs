@@ -20,9 +20,8 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::ops::RangeInclusive;
 
-use crate::op::{Malformed, Millis, Op};
+use crate::op::{Millis, Op};
 use crate::store::{Entry, Store, Undo};
 
 #[cfg(test)]
@@ -30,7 +29,7 @@ mod tests;
 
 /// The groups that are not yet safe.
 #[derive(Debug)]
-pub struct Journal {
+pub(crate) struct Journal {
     payload: Vec<u8>,
     undos: Vec<Undo>,
     /// The number of the pending group.
@@ -48,11 +47,11 @@ struct Taken {
 
 /// What is to be written as one frame.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Group {
+pub(crate) struct Group {
     /// By which it is kept.
-    pub number: u64,
+    pub(crate) number: u64,
     /// Its ops, encoded.
-    pub payload: Vec<u8>,
+    pub(crate) payload: Vec<u8>,
 }
 
 /// Buffers larger than this are not kept for the next group.
@@ -66,7 +65,7 @@ impl Default for Journal {
 
 impl Journal {
     /// A journal in which everything is safe.
-    pub fn new() -> Journal {
+    pub(crate) fn new() -> Journal {
         Journal {
             payload: Vec::new(),
             undos: Vec::new(),
@@ -77,12 +76,12 @@ impl Journal {
     }
 
     /// Returns how many bytes wait to be taken.
-    pub fn pending_len(&self) -> usize {
+    pub(crate) fn pending_len(&self) -> usize {
         self.payload.len()
     }
 
     /// Returns the latest group that is not yet safe: who has seen the store now waits for it.
-    pub fn latest(&self) -> Option<u64> {
+    pub(crate) fn latest(&self) -> Option<u64> {
         if self.payload.is_empty() {
             return self.taken.back().map(|group| group.number);
         }
@@ -90,7 +89,7 @@ impl Journal {
     }
 
     /// Returns the pending group if there is something in it, and begins another.
-    pub fn take_group(&mut self) -> Option<Group> {
+    pub(crate) fn take_group(&mut self) -> Option<Group> {
         if self.payload.is_empty() {
             return None;
         }
@@ -102,7 +101,7 @@ impl Journal {
     }
 
     /// Takes back a payload that has been written, to use its memory again.
-    pub fn reuse(&mut self, mut payload: Vec<u8>) {
+    pub(crate) fn reuse(&mut self, mut payload: Vec<u8>) {
         if payload.capacity() <= SPARE_MAX && payload.capacity() > self.spare.capacity() {
             payload.clear();
             self.spare = payload;
@@ -112,7 +111,7 @@ impl Journal {
     /// Forgets how to undo the groups up to `group`, because they are safe.
     ///
     /// What is returned is to be dropped where nobody waits.
-    pub fn kept(&mut self, group: u64) -> Vec<Undo> {
+    pub(crate) fn kept(&mut self, group: u64) -> Vec<Undo> {
         let mut forgotten = Vec::new();
         while self.taken.front().is_some_and(|taken| taken.number <= group) {
             let undos = self.taken.pop_front().map(|taken| taken.undos).unwrap_or_default();
@@ -127,10 +126,8 @@ impl Journal {
 
     /// Undoes everything that is not yet safe, the pending group included.
     ///
-    /// Returns the numbers of the groups that have failed. The pending one is among them even if
-    /// it was empty, so that there is no doubt what a later number means.
-    pub fn roll_back(&mut self, store: &mut Store) -> RangeInclusive<u64> {
-        let first = self.taken.front().map_or(self.number, |group| group.number);
+    /// Its number is used up even if it was empty, so that there is no doubt what a later one means.
+    pub(crate) fn roll_back(&mut self, store: &mut Store) {
         let pending = mem::take(&mut self.undos);
         let taken = mem::take(&mut self.taken).into_iter().flat_map(|group| group.undos);
         for undo in taken.chain(pending).collect::<Vec<_>>().into_iter().rev() {
@@ -138,71 +135,32 @@ impl Journal {
         }
         self.payload = Vec::new();
         self.number += 1;
-        first..=self.number - 1
     }
-
-    /// Applies the ops of a payload that is in the log already: a follower's, or at recovery.
-    ///
-    /// Either all of it or, if it is malformed, nothing. What is returned is to be dropped where
-    /// nobody waits.
-    ///
-    /// # Panics
-    ///
-    /// If there are groups that are not yet safe: who writes a log does not follow another.
-    pub fn apply_payload(
-        &mut self,
-        store: &mut Store,
-        payload: &[u8],
-    ) -> Result<Vec<Undo>, Malformed> {
-        assert!(self.latest().is_none(), "a follower has no changes of its own");
-        let mut undos = Vec::new();
-        match apply_all(store, payload, &mut undos) {
-            Ok(()) => Ok(undos),
-            Err(malformed) => {
-                undos.into_iter().rev().for_each(|undo| store.undo(undo));
-                Err(malformed)
-            }
-        }
-    }
-}
-
-fn apply_all(
-    store: &mut Store,
-    mut payload: &[u8],
-    undos: &mut Vec<Undo>,
-) -> Result<(), Malformed> {
-    while !payload.is_empty() {
-        let undo = store.apply(Op::decode(&mut payload)?);
-        if !undo.is_nothing() {
-            undos.push(undo);
-        }
-    }
-    Ok(())
 }
 
 /// One command's view of the data: reads at one point in time, and changes that are journalled.
 #[derive(Debug)]
-pub struct Transaction<'a> {
+pub(crate) struct Transaction<'a> {
     /// The data.
-    pub store: &'a mut Store,
+    pub(crate) store: &'a mut Store,
     /// Where changes are noted.
-    pub journal: &'a mut Journal,
+    pub(crate) journal: &'a mut Journal,
     /// The time, for all that the command does.
-    pub now: Millis,
+    pub(crate) now: Millis,
     /// How long a value may become.
-    pub value_max: usize,
+    pub(crate) value_max: usize,
 }
 
 impl Transaction<'_> {
     /// Returns what `key` has, unless it has expired.
-    pub fn get(&self, key: &[u8]) -> Option<&Entry> {
+    pub(crate) fn get(&self, key: &[u8]) -> Option<&Entry> {
         self.store.get(key, self.now)
     }
 
     /// Changes the data, and notes what is to be logged and how to undo it.
     ///
     /// An op that changes nothing is logged all the same: it is the command that knows better.
-    pub fn apply(&mut self, op: Op) {
+    pub(crate) fn apply(&mut self, op: Op) {
         op.encode(&mut self.journal.payload);
         let undo = self.store.apply(op);
         if !undo.is_nothing() {

@@ -25,8 +25,10 @@
 //!   follower at offset *n* has the state that its primary had at *n*.
 //! - **D4** Everything that is logged is absolute (a value, a length, a point in time), so a
 //!   snapshot may be taken while writes go on: replaying what it already holds changes nothing.
-//! - **D5** Who does not read is waited for, not buffered for: memory is bounded by what is stored
-//!   and by a limit per client and per follower.
+//! - **D5** Who does not read is waited for, not buffered for: memory is bounded by what is stored and,
+//!   per client and per follower, by a limit and the answer to one command. That answer may be large:
+//!   `KEYS` copies all keys, and `MGET` keeps the values that it found until they are sent, also when
+//!   they are overwritten meanwhile.
 //!
 //! | | kept in | tested in |
 //! |---|---|---|
@@ -43,25 +45,26 @@
 //! | `store`, `op`, `journal` | the data, its changes, and how they are undone | none |
 //! | `pubsub` | who listens to which channel | none |
 //! | `log` | frames, segments, snapshots, recovery | blocks, through `log::files` |
-//! | `engine` | one lock around the data, and the group commit | spawns |
+//! | `engine` | one lock around the data, and the group commit | spawns, timers, the wall clock |
 //! | `server`, `replication` | clients, primaries, followers | sockets, timers |
+//! | `node` | all of it together, with a word now and then for whoever runs it | spawns, stderr |
 #![forbid(unsafe_code)]
 
 pub mod client;
-pub mod command;
+mod command;
 mod engine;
-pub mod journal;
+mod journal;
 pub mod log;
 mod node;
-pub mod op;
-pub mod pubsub;
+mod op;
+mod pubsub;
 mod replication;
-pub mod resp;
+mod resp;
 mod server;
-pub mod store;
+mod store;
 
 #[cfg(test)]
 mod testing;
 
 pub use engine::Fsync;
-pub use node::{Node, Settings, StartError};
+pub use node::{Node, Settings, StartError, VALUE_MAX};

@@ -1,7 +1,7 @@
 //! The log: one endless sequence of bytes, with absolute offsets, the same on every node.
 //!
 //! ```text
-//!      0                       X             Y                 safe     end
+//!      0                       X             Y                 synced   end
 //!      │   (forgotten)         │             │                  │        │
 //!      └ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ┼─ segment ───┼──────┬─ segment ─┼────────┤◀── append
 //!                              │             │      │           └ synced │
@@ -28,7 +28,9 @@
 //! kernel forgets after a failed sync which pages it lost, so a process that is started again may
 //! read what the disk does not have.
 //!
-//! Everything here blocks; the engine calls it where blocking is allowed.
+//! Everything here blocks; the engine calls it where blocking is allowed. Programs need [`files`]
+//! alone. The rest is public for the tests of whole nodes, which put a file system that fails
+//! underneath and speak for other nodes.
 //!
 //! | module | what it is | effects |
 //! |---|---|---|
@@ -80,7 +82,7 @@ pub struct Log {
     tail: Arc<Tail>,
     last: Arc<Segment>,
     /// Up to here it is on the disk.
-    safe: u64,
+    synced: u64,
     /// Why nothing can be appended any more.
     broken: Option<String>,
     /// Nobody knows whether this log counts or the one that was to replace it.
@@ -99,10 +101,10 @@ impl Log {
         replay: &mut dyn FnMut(Replay<'_>) -> Result<(), Cause>,
     ) -> Result<(Log, Report), OpenError> {
         let (state, last, report) = recovery::open(&dir, options, replay)?;
-        let safe = last.end();
+        let synced = last.end();
         let tail = Tail::new(Arc::clone(&dir), state);
         let (broken, doubtful, buffer) = (None, false, Vec::new());
-        Ok((Log { dir, tail, last, safe, broken, doubtful, buffer }, report))
+        Ok((Log { dir, tail, last, synced, broken, doubtful, buffer }, report))
     }
 
     /// Returns where the log ends: the offset of the next frame.
@@ -111,18 +113,8 @@ impl Log {
     }
 
     /// Returns up to where the log is on the disk.
-    pub fn safe(&self) -> u64 {
-        self.safe
-    }
-
-    /// Returns where the last segment begins.
-    pub fn last_base(&self) -> u64 {
-        self.last.base
-    }
-
-    /// Returns why nothing can be appended until the log is opened again; `None` if it can.
-    pub fn broken(&self) -> Option<&str> {
-        self.broken.as_deref()
+    pub fn synced(&self) -> u64 {
+        self.synced
     }
 
     /// Returns the read side.
@@ -149,12 +141,14 @@ impl Log {
     }
 
     /// Appends frames that another node made, unchanged, and answers where the log ends then.
-    pub fn append_frames(&mut self, frames: &Frames<'_>) -> Result<u64, AppendError> {
+    pub fn append_frames(&mut self, frames: &Frames<'_>) -> io::Result<u64> {
         self.check_unbroken()?;
         if frames.start() != self.end() {
-            return Err(AppendError::Misplaced { end: self.end(), start: frames.start() });
+            let (start, end) = (frames.start(), self.end());
+            let text = format!("frames begin at offset {start}, and the log ends at {end}");
+            return Err(io::Error::new(ErrorKind::InvalidInput, text));
         }
-        Ok(self.write(frames.bytes())?)
+        self.write(frames.bytes())
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<u64> {
@@ -193,9 +187,9 @@ impl Log {
             return Err(error);
         }
         if synced.generation == self.last.generation {
-            self.safe = self.safe.max(synced.end.min(self.end()));
+            self.synced = self.synced.max(synced.end.min(self.end()));
         }
-        Ok(self.safe)
+        Ok(self.synced)
     }
 
     /// Takes back what was appended and is not on the disk, so far as that is possible.
@@ -203,16 +197,16 @@ impl Log {
     /// For a log that broke when what was appended was not yet acknowledged to anybody: it most
     /// likely is not there then when the log is opened again.
     pub fn discard_unsynced(&mut self) -> io::Result<u64> {
-        let safe = self.safe.max(self.last.base);
-        if safe < self.end() {
-            self.last.set_end(safe);
-            let cut = self.last.file.truncate(self.last.position(safe));
+        let synced = self.synced.max(self.last.base);
+        if synced < self.end() {
+            self.last.set_end(synced);
+            let cut = self.last.file.truncate(self.last.position(synced));
             if let Err(error) = cut {
                 self.break_with(format!("what was not synced could not be taken back: {error}"));
                 return Err(error);
             }
         }
-        Ok(safe)
+        Ok(synced)
     }
 
     /// Seals the last segment and begins a new one; answers where.
@@ -242,11 +236,6 @@ impl Log {
     /// It may be written and finished on another thread while the log grows.
     pub fn snapshot_writer(&self, offset: u64) -> io::Result<SnapshotWriter> {
         SnapshotWriter::new(self.tail(), offset)
-    }
-
-    /// As [`Tail::forget_before`].
-    pub fn forget_before(&self, offset: u64) -> io::Result<()> {
-        self.tail.forget_before(offset)
     }
 
     /// Begins to receive the snapshot at `offset` that another node has.
@@ -293,7 +282,7 @@ impl Log {
         let segment = Segment::new(header, file, 0);
         self.last.set_next(Next::Over);
         self.last = Arc::clone(&segment);
-        self.safe = base;
+        self.synced = base;
         let new = State { generation, first: segment, snapshot };
         drop(std::mem::replace(&mut *tail.state(), new)); // closes files, when readers may go on
         remove_others(&*self.dir, &old, &kept);
@@ -343,10 +332,10 @@ fn is_full(error: &io::Error) -> bool {
 
 impl fmt::Debug for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (end, safe, broken) = (self.end(), self.safe, &self.broken);
+        let (end, synced, broken) = (self.end(), self.synced, &self.broken);
         f.debug_struct("Log")
             .field("end", &end)
-            .field("safe", &safe)
+            .field("synced", &synced)
             .field("broken", broken)
             .finish_non_exhaustive()
     }
@@ -374,44 +363,3 @@ pub struct Synced {
     end: u64,
     result: io::Result<()>,
 }
-
-/// Why frames of another node were not appended.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum AppendError {
-    /// They do not begin where the log ends.
-    Misplaced {
-        /// Where the log ends.
-        end: u64,
-        /// Where the frames begin.
-        start: u64,
-    },
-    /// They could not be written.
-    Io(io::Error),
-}
-
-impl AppendError {
-    /// Returns `true` if the frames do not begin where the log ends; other ones are to be fetched.
-    pub fn is_misplaced(&self) -> bool {
-        matches!(self, AppendError::Misplaced { .. })
-    }
-}
-
-impl From<io::Error> for AppendError {
-    fn from(error: io::Error) -> AppendError {
-        AppendError::Io(error)
-    }
-}
-
-impl fmt::Display for AppendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            AppendError::Misplaced { end, start } => {
-                write!(f, "frames begin at offset {start}, and the log ends at {end}")
-            }
-            AppendError::Io(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for AppendError {}

@@ -36,6 +36,10 @@ mod peers;
 
 pub(crate) use peers::{Followers, Upstream};
 
+/// What [`Settings::value_max`] may be: a command with a key and a value of this length fits into a
+/// frame of the log.
+pub const VALUE_MAX: usize = 256 << 20;
+
 /// How a node behaves.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -43,12 +47,12 @@ pub struct Settings {
     pub follow: Option<String>,
     /// When writes reach the disk.
     pub fsync: Fsync,
-    /// How often nodes that have nothing to say to each other say so. After five of them without a
-    /// word a connection between nodes is given up.
+    /// How often nodes that have nothing to say to each other say so. A connection between nodes is
+    /// given up after five heartbeats of the slower one without a word.
     pub heartbeat: Duration,
     /// Clients at a time; more are told so and let go.
     pub clients_max: usize,
-    /// Bytes a value may have.
+    /// Bytes a value may have, at most [`VALUE_MAX`].
     pub value_max: usize,
     /// Bytes of messages that may wait for a client which has subscribed; then it is let go.
     pub mailbox_max: usize,
@@ -57,6 +61,9 @@ pub struct Settings {
     /// Drops everything behind the first damaged byte of the log instead of refusing to start.
     pub cut_damaged: bool,
 }
+
+/// No other node is waited for as if it had a longer one.
+const HEARTBEAT_MAX: Duration = Duration::from_secs(60);
 
 impl Default for Settings {
     fn default() -> Settings {
@@ -74,9 +81,9 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// How long a node may be silent.
-    pub(crate) fn patience(&self) -> Duration {
-        5 * self.heartbeat
+    /// How long a node may be silent that has this heartbeat.
+    pub(crate) fn patience(&self, theirs: Duration) -> Duration {
+        self.heartbeat.max(theirs.min(HEARTBEAT_MAX)).saturating_mul(5)
     }
 }
 
@@ -85,8 +92,8 @@ impl Settings {
 pub enum StartError {
     /// The data directory: in use, damaged, of a newer version, …
     Data(OpenError),
-    /// The address to listen at.
-    Listen(SocketAddr, io::Error),
+    /// The address cannot be listened at.
+    Listen(io::Error),
     /// The first write failed.
     Write(String),
     /// The directory holds a follower's copy that was never finished.
@@ -97,7 +104,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StartError::Data(error) => error.fmt(f),
-            StartError::Listen(addr, error) => write!(f, "cannot listen at {addr}: {error}"),
+            StartError::Listen(error) => write!(f, "cannot listen: {error}"),
             StartError::Unfinished => f.write_str(
                 "the data is a follower's copy that was never finished: follow its primary once more",
             ),
@@ -137,17 +144,9 @@ impl Shared {
         self.settings.follow.is_some()
     }
 
-    /// Waits for growth of the log, but not longer than a heartbeat; `true` if it was that long.
-    pub(crate) async fn heartbeat(&self, growth: EventListener) -> bool {
-        let grown = async {
-            growth.await;
-            false
-        };
-        let rest = async {
-            time::sleep(self.settings.heartbeat).await;
-            true
-        };
-        or(grown, rest).await
+    /// Waits for growth of the log, but not longer than a heartbeat.
+    pub(crate) async fn heartbeat(&self, growth: EventListener) {
+        or(growth, time::sleep(self.settings.heartbeat)).await;
     }
 }
 
@@ -173,14 +172,39 @@ impl Node {
     /// # Errors
     ///
     /// See [`StartError`].
+    ///
+    /// # Panics
+    ///
+    /// If a value may have more than [`VALUE_MAX`] bytes.
     pub async fn start(
         listen: SocketAddr,
         dir: Arc<dyn Dir>,
         settings: Settings,
     ) -> Result<Node, StartError> {
-        let not_listening = |error| StartError::Listen(listen, error);
-        let listener = TcpListener::bind(listen).await.map_err(not_listening)?;
-        let addr = listener.local_addr().map_err(not_listening)?;
+        let listener = TcpListener::bind(listen).await.map_err(StartError::Listen)?;
+        Node::start_on(listener, dir, settings).await
+    }
+
+    /// The same at an address that is open already.
+    ///
+    /// # Cancellation
+    ///
+    /// Leaves running: the recovery goes on to its end.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`].
+    ///
+    /// # Panics
+    ///
+    /// If values may be larger than [`VALUE_MAX`].
+    pub async fn start_on(
+        listener: TcpListener,
+        dir: Arc<dyn Dir>,
+        settings: Settings,
+    ) -> Result<Node, StartError> {
+        assert!(settings.value_max <= VALUE_MAX, "a value may have {VALUE_MAX} bytes at most");
+        let addr = listener.local_addr().map_err(StartError::Listen)?;
         let opened = {
             let settings = settings.clone();
             task::spawn_blocking(move || Engine::open(dir, &settings)).await
@@ -210,7 +234,7 @@ impl Node {
         &self.report
     }
 
-    /// Waits until the node fails, which only a bug can bring about.
+    /// Waits until the node fails: a task of it has panicked, or its runtime takes tasks no more.
     ///
     /// # Cancellation
     ///

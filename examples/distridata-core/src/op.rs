@@ -23,15 +23,15 @@ use std::fmt;
 mod bytes;
 mod wire;
 
-pub use bytes::{Bytes, Value};
+pub(crate) use bytes::{Bytes, Value};
 use wire::{put_bytes, put_number, take_bytes, take_number, take_tag};
 
 /// A point in time: milliseconds since 1970, UTC.
-pub type Millis = u64;
+pub(crate) type Millis = u64;
 
 /// One change of the data.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Op {
+pub(crate) enum Op {
     /// The key has this value, and expires then or never.
     Set {
         /// Which one.
@@ -70,11 +70,11 @@ pub enum Op {
 
 /// The part of the log that one primary wrote without interruption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Epoch {
+pub(crate) struct Epoch {
     /// A random number, so that no two are the same.
-    pub id: u64,
+    pub(crate) id: u64,
     /// The offset in the log where it begins.
-    pub start: u64,
+    pub(crate) start: u64,
 }
 
 const SET: u8 = 1;
@@ -88,7 +88,7 @@ const EPOCH: u8 = 8;
 
 impl Op {
     /// Writes the op's bytes at the end of `out`.
-    pub fn encode(&self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Op::Set { key, value, expires } => encode_set(key, value, *expires, out),
             Op::Append { key, at, tail } => {
@@ -112,7 +112,7 @@ impl Op {
     }
 
     /// Reads the op at the beginning of `input` and moves `input` behind it.
-    pub fn decode(input: &mut &[u8]) -> Result<Op, Malformed> {
+    pub(crate) fn decode(input: &mut &[u8]) -> Result<Op, Malformed> {
         Ok(match take_tag(input)? {
             SET => Op::Set { key: take_key(input)?, value: take_value(input)?, expires: None },
             SET_EXPIRES => Op::Set {
@@ -136,7 +136,7 @@ impl Op {
 }
 
 /// Writes the bytes of [`Op::Set`] without making one.
-pub fn encode_set(key: &[u8], value: &[u8], expires: Option<Millis>, out: &mut Vec<u8>) {
+pub(crate) fn encode_set(key: &[u8], value: &[u8], expires: Option<Millis>, out: &mut Vec<u8>) {
     put_key(if expires.is_some() { SET_EXPIRES } else { SET }, key, out);
     put_bytes(value, out);
     if let Some(expires) = expires {
@@ -159,7 +159,7 @@ fn take_value(input: &mut &[u8]) -> Result<Value, Malformed> {
 
 /// What [`Op::decode`] answers when the bytes are no op.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed;
+pub(crate) struct Malformed;
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -19,17 +19,17 @@ use crate::resp::Replies;
 
 mod mailbox;
 
-pub use mailbox::Mailbox;
+pub(crate) use mailbox::Mailbox;
 
 /// The number of a connection.
-pub type ClientId = u64;
+pub(crate) type ClientId = u64;
 
 /// What a subscription counts besides its name.
 const SUBSCRIPTION_COST: usize = 128;
 
 /// All channels that somebody listens to.
 #[derive(Debug)]
-pub struct Channels {
+pub(crate) struct Channels {
     channels: HashMap<Bytes, HashMap<ClientId, Arc<Mailbox>>>,
     clients: HashMap<ClientId, Client>,
     names_max: usize,
@@ -44,14 +44,14 @@ struct Client {
 
 impl Channels {
     /// No channels. A client may listen to so many that their names need `names_max` bytes.
-    pub fn new(names_max: usize) -> Channels {
+    pub(crate) fn new(names_max: usize) -> Channels {
         Channels { channels: HashMap::new(), clients: HashMap::new(), names_max }
     }
 
     /// Lets a client listen to a channel; returns to how many it listens then.
     ///
     /// `None`, and nothing has changed, if there would be too many.
-    pub fn subscribe(
+    pub(crate) fn subscribe(
         &mut self,
         client: ClientId,
         mailbox: &Arc<Mailbox>,
@@ -78,7 +78,7 @@ impl Channels {
     }
 
     /// Lets a client listen no more; returns to how many channels it still listens.
-    pub fn unsubscribe(&mut self, client: ClientId, channel: &[u8]) -> usize {
+    pub(crate) fn unsubscribe(&mut self, client: ClientId, channel: &[u8]) -> usize {
         let Some(one) = self.clients.get_mut(&client) else { return 0 };
         if one.channels.remove(channel) {
             one.cost -= channel.len() + SUBSCRIPTION_COST;
@@ -90,7 +90,7 @@ impl Channels {
     }
 
     /// Lets a client listen to nothing more; returns to what it did.
-    pub fn leave(&mut self, client: ClientId) -> Vec<Bytes> {
+    pub(crate) fn leave(&mut self, client: ClientId) -> Vec<Bytes> {
         let Some(one) = self.clients.remove(&client) else { return Vec::new() };
         for channel in &one.channels {
             self.drop_listener(client, channel);
@@ -113,12 +113,12 @@ impl Channels {
     }
 
     /// Returns to how many channels a client listens.
-    pub fn count(&self, client: ClientId) -> usize {
+    pub(crate) fn count(&self, client: ClientId) -> usize {
         self.clients.get(&client).map_or(0, |one| one.channels.len())
     }
 
     /// Puts a message into the mailboxes of all who listen.
-    pub fn publish(&self, channel: &[u8], message: &[u8]) -> Delivery {
+    pub(crate) fn publish(&self, channel: &[u8], message: &[u8]) -> Delivery {
         let Some(listeners) = self.channels.get(channel) else { return Delivery(Vec::new()) };
         let message = encoded(channel, message);
         let reached = listeners.values().filter(|mailbox| mailbox.push(&message));
@@ -139,11 +139,11 @@ fn encoded(channel: &[u8], message: &[u8]) -> Value {
 /// Whom a message has reached and who does not know it yet.
 #[derive(Debug)]
 #[must_use = "the receivers are not woken yet"]
-pub struct Delivery(Vec<Arc<Mailbox>>);
+pub(crate) struct Delivery(Vec<Arc<Mailbox>>);
 
 impl Delivery {
     /// Wakes them, outside of all locks; returns how many there are.
-    pub fn wake(self) -> usize {
+    pub(crate) fn wake(self) -> usize {
         for mailbox in &self.0 {
             mailbox.wake();
         }

@@ -15,12 +15,12 @@ mod inline;
 mod parser;
 mod replies;
 
-pub use args::Args;
-pub use parser::{Limits, Parsed, Parser, ProtocolError};
-pub use replies::{Mark, Replies};
+pub(crate) use args::Args;
+pub(crate) use parser::{Limits, Parsed, Parser, ProtocolError};
+pub(crate) use replies::Replies;
 
 /// Reads an integer the way redis does: no plus sign, no spaces, no zeros in front.
-pub fn integer(bytes: &[u8]) -> Option<i64> {
+pub(crate) fn integer(bytes: &[u8]) -> Option<i64> {
     let (is_negative, digits) = match bytes {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),

@@ -32,30 +32,30 @@ mod glob;
 mod tests;
 mod undo;
 
-pub use glob::glob;
-pub use undo::Undo;
+pub(crate) use glob::glob;
+pub(crate) use undo::Undo;
 
 /// How many shards there are.
-pub const SHARDS: usize = 4096;
+pub(crate) const SHARDS: usize = 4096;
 
 /// How many epochs are remembered.
-pub const EPOCHS_MAX: usize = 64;
+pub(crate) const EPOCHS_MAX: usize = 64;
 
 /// A table this small is not worth shrinking.
 const SHRINK_MIN: usize = 256;
 
 /// What a key has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Its bytes.
-    pub value: Value,
+    pub(crate) value: Value,
     /// When it ends, if it does.
-    pub expires: Option<Millis>,
+    pub(crate) expires: Option<Millis>,
 }
 
 impl Entry {
     /// Returns whether the entry has ended at `now`.
-    pub fn is_expired(&self, now: Millis) -> bool {
+    pub(crate) fn is_expired(&self, now: Millis) -> bool {
         self.expires.is_some_and(|expires| expires <= now)
     }
 }
@@ -64,7 +64,7 @@ type Shard = HashMap<Bytes, Entry>;
 
 /// All data.
 #[derive(Debug)]
-pub struct Store {
+pub(crate) struct Store {
     keys: Keys,
     epochs: Vec<Epoch>,
 }
@@ -155,37 +155,37 @@ impl Default for Store {
 
 impl Store {
     /// A store without keys and epochs.
-    pub fn new() -> Store {
+    pub(crate) fn new() -> Store {
         Store { keys: Keys::new(), epochs: Vec::new() }
     }
 
     /// Returns what `key` has, unless it has expired.
-    pub fn get(&self, key: &[u8], now: Millis) -> Option<&Entry> {
+    pub(crate) fn get(&self, key: &[u8], now: Millis) -> Option<&Entry> {
         self.stored(key).filter(|entry| !entry.is_expired(now))
     }
 
     /// Returns what `key` has, expired or not.
-    pub fn stored(&self, key: &[u8]) -> Option<&Entry> {
+    pub(crate) fn stored(&self, key: &[u8]) -> Option<&Entry> {
         self.keys.shards[shard_of(key)].get(key)
     }
 
     /// Returns how many keys are stored, with those that have expired and are not yet deleted.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.keys.len
     }
 
     /// Returns whether nothing is stored.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Returns who wrote the log, the latest last.
-    pub fn epochs(&self) -> &[Epoch] {
+    pub(crate) fn epochs(&self) -> &[Epoch] {
         &self.epochs
     }
 
     /// Does what `op` says and returns how to take it back.
-    pub fn apply(&mut self, op: Op) -> Undo {
+    pub(crate) fn apply(&mut self, op: Op) -> Undo {
         match op {
             Op::Set { key, value, expires } => {
                 let (key, before) = self.keys.put(key, Entry { value, expires });
@@ -241,12 +241,12 @@ impl Store {
     }
 
     /// Returns when the next key expires or has expired.
-    pub fn next_deadline(&self) -> Option<Millis> {
+    pub(crate) fn next_deadline(&self) -> Option<Millis> {
         self.keys.deadlines.first().map(|(expires, _)| *expires)
     }
 
     /// Returns at most `max` keys that have expired, the earliest first.
-    pub fn expired(&self, now: Millis, max: usize) -> Vec<Bytes> {
+    pub(crate) fn expired(&self, now: Millis, max: usize) -> Vec<Bytes> {
         let expired = self.keys.deadlines.iter().take_while(|(expires, _)| *expires <= now);
         expired.take(max).map(|(_, key)| key.clone()).collect()
     }
@@ -256,23 +256,29 @@ impl Store {
     /// # Panics
     ///
     /// If `shard` is not below [`SHARDS`].
-    pub fn shard(&self, shard: usize) -> impl ExactSizeIterator<Item = (&Bytes, &Entry)> {
+    pub(crate) fn shard(&self, shard: usize) -> impl ExactSizeIterator<Item = (&Bytes, &Entry)> {
         self.keys.shards[shard].iter()
     }
 
-    /// Writes one shard as ops at the end of `out`, for a snapshot.
+    /// Writes one shard as ops at the end of `chunks`, for a snapshot; after `chunk_len` bytes
+    /// another chunk begins.
     ///
     /// # Panics
     ///
     /// If `shard` is not below [`SHARDS`].
-    pub fn shard_ops(&self, shard: usize, out: &mut Vec<u8>) {
+    pub(crate) fn shard_ops(&self, shard: usize, chunk_len: usize, chunks: &mut Vec<Vec<u8>>) {
+        let mut chunk = chunks.pop().unwrap_or_default();
         for (key, entry) in self.shard(shard) {
-            encode_set(key, &entry.value, entry.expires, out);
+            if chunk.len() >= chunk_len {
+                chunks.push(mem::take(&mut chunk));
+            }
+            encode_set(key, &entry.value, entry.expires, &mut chunk);
         }
+        chunks.push(chunk);
     }
 
     /// Writes the epochs as ops at the end of `out`, for a snapshot.
-    pub fn epoch_ops(&self, out: &mut Vec<u8>) {
+    pub(crate) fn epoch_ops(&self, out: &mut Vec<u8>) {
         for epoch in &self.epochs {
             Op::Epoch(*epoch).encode(out);
         }
@@ -281,7 +287,7 @@ impl Store {
     /// Returns a number that is equal for equal keys, values and points of expiry.
     ///
     /// It does not depend on machine, build or order. Epochs do not count.
-    pub fn digest(&self) -> u128 {
+    pub(crate) fn digest(&self) -> u128 {
         let entries = self.keys.shards.iter().flatten();
         let digests = entries.map(|(key, entry)| digest::entry(key, entry));
         digests.fold(0, u128::wrapping_add)

@@ -30,7 +30,7 @@ fn resident() -> usize {
 /// A follower that says it lives and reads one byte now and then.
 async fn slow_follower(node: &Node) -> std::io::Error {
     let stream = TcpStream::connect(node.addr()).await.unwrap();
-    stream.write_all(&encode(&["REPLICATE", "1", "0", "0"])).await.unwrap();
+    stream.write_all(&encode(&["REPLICATE", "1", "0", "0", "1000"])).await.unwrap();
     let alive = [&[4, 8, 0, 0, 0][..], &[0; 8]].concat();
     loop {
         if let Err(error) = stream.write_all(&alive).await {

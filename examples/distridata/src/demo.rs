@@ -1,7 +1,8 @@
 //! Three nodes on three runtimes: what a visitor runs first.
 //!
 //! The nodes are processes, started from this same program; the demo itself runs on the fourth
-//! runtime and speaks to them through the store's own client.
+//! runtime and speaks to them through the store's own client. They end with it, however it ends, and
+//! what they have written goes away.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -178,14 +179,33 @@ struct Directory(PathBuf);
 
 impl Directory {
     fn new() -> io::Result<Directory> {
-        let path = std::env::temp_dir().join(format!("distridata-demo-{}", std::process::id()));
-        std::fs::create_dir_all(&path)?;
-        Ok(Directory(path))
+        let directory = Directory::of(std::process::id());
+        std::fs::create_dir_all(&directory.0)?;
+        Ok(directory)
+    }
+
+    /// That of the demo with this process number.
+    fn of(demo: u32) -> Directory {
+        Directory(std::env::temp_dir().join(format!("distridata-demo-{demo}")))
     }
 }
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        // A node that has not ended yet may write in between.
+        let _ = (0..100).find(|_| {
+            let _ = std::fs::remove_dir_all(&self.0);
+            !self.0.exists()
+        });
     }
+}
+
+/// Ends this process, a node of the demo, when the demo ends: also when somebody kills that, for
+/// then the pipe that is our input ends. All nodes do this, so the last one leaves nothing behind.
+pub(crate) fn end_with(demo: u32) {
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        drop(Directory::of(demo));
+        std::process::exit(0);
+    });
 }

@@ -7,7 +7,7 @@
 //!     --follow 127.0.0.1:6380
 //! ```
 //!
-//! `main.rs` is the only file that names a runtime. `demo` starts three nodes, kills one, and tells
+//! `main.rs` is the only file that calls a runtime. `demo` starts three nodes, kills one, and tells
 //! what happens; `distridata-core` is the store itself, written as any library is.
 
 #![forbid(unsafe_code)]
@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use options::{Command, Runtime, USAGE};
 
 fn main() -> ExitCode {
-    match options::parse(std::env::args().skip(1)) {
+    match options::parse(std::env::args_os().skip(1)) {
         Ok(Command::Help) => {
             say::say(USAGE);
             ExitCode::SUCCESS

@@ -10,16 +10,16 @@ const QUOTED_MAX: usize = 128;
 
 /// An error reply, as redis words it: `replies.error(fault.text())`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault(Cow<'static, str>);
+pub(crate) struct Fault(Cow<'static, str>);
 
 impl Fault {
     /// A fault with a fixed text, which begins with a code such as `ERR`.
-    pub const fn new(text: &'static str) -> Fault {
+    pub(crate) const fn new(text: &'static str) -> Fault {
         Fault(Cow::Borrowed(text))
     }
 
     /// Returns the error reply.
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.0
     }
 
@@ -50,8 +50,8 @@ impl Fault {
 
     pub(super) fn subcommand(command: &str, subcommand: &[u8]) -> Fault {
         let subcommand = quoted(subcommand, QUOTED_MAX);
-        let help = command.to_ascii_uppercase();
-        Fault(format!("ERR unknown subcommand '{subcommand}'. Try {help} HELP.").into())
+        let command = command.to_ascii_uppercase();
+        Fault(format!("ERR unknown subcommand '{subcommand}' of {command}").into())
     }
 
     pub(super) fn unknown(name: &[u8], args: Args<'_>) -> Fault {

@@ -1,13 +1,17 @@
 //! Keys, whatever they have: `DEL`, `EXISTS`, `TYPE`, `KEYS`, `SCAN`, `DBSIZE`, `FLUSHALL`.
 //!
 //! `SCAN` goes shard by shard; its cursor is the next shard. A key that is there all the time is
-//! returned exactly once, however the data changes: a key never moves to another shard.
+//! returned exactly once, however the data changes: a key never moves to another shard. `KEYS` answers
+//! with a copy of all keys; `SCAN` never with many more than [`COUNT_MAX`] (D5).
 
 use super::{Fault, strings};
 use crate::journal::Transaction;
 use crate::op::{Bytes, Op};
 use crate::resp::{Args, Replies, integer};
 use crate::store::{SHARDS, glob};
+
+/// Keys that one `SCAN` looks at, and the rest of the last one's shard.
+const COUNT_MAX: usize = 10_000;
 
 type Done = Result<(), Fault>;
 
@@ -110,7 +114,7 @@ impl<'a> Filter<'a> {
             let argument = words.next().ok_or(Fault::syntax())?;
             match word.to_ascii_lowercase().as_slice() {
                 b"match" => filter.pattern = argument,
-                b"count" => filter.count = count(argument)?,
+                b"count" => filter.count = count(argument)?.min(COUNT_MAX),
                 b"type" => filter.is_string = argument.eq_ignore_ascii_case(b"string"),
                 _ => return Err(Fault::syntax()),
             }

@@ -5,7 +5,7 @@ use crate::resp::{Args, integer};
 
 /// A command about the connection or the node; whoever has them answers it.
 #[derive(Clone, Copy, Debug)]
-pub enum Connection<'a> {
+pub(crate) enum Connection<'a> {
     /// `PING [message]`: a client that has subscribed gets another answer than others.
     Ping(Option<&'a [u8]>),
     /// `SUBSCRIBE channel …`: the channels.

@@ -22,7 +22,7 @@ use crate::log::SnapshotWriter;
 use crate::node::say;
 use crate::store::SHARDS;
 
-/// Bytes gathered under one lock, and written as one chunk.
+/// Bytes gathered under one lock, unless a shard has more, and after which a chunk ends.
 const CHUNK: usize = 128 << 10;
 /// How often a node looks whether its log has become large.
 const LOOK: Duration = Duration::from_secs(1);
@@ -39,6 +39,7 @@ struct Only<'a>(&'a AtomicBool);
 
 impl Only<'_> {
     fn new(flag: &AtomicBool) -> io::Result<Only<'_>> {
+        // `Relaxed`: it keeps a second one out and guards no data; what they share has locks.
         if flag.swap(true, Relaxed) {
             return Err(io::Error::other("a compaction is under way already"));
         }
@@ -71,7 +72,7 @@ impl Engine {
                 None => (0, 0),
             };
             failed_at = failed_at.min(self.safe()); // a follower's log may have begun again
-            let limit = from.max(failed_at) + after.max(size);
+            let limit = from.max(failed_at).saturating_add(after.max(size));
             if self.safe() < limit || !self.is_whole() {
                 continue;
             }
@@ -143,19 +144,21 @@ impl Engine {
     }
 
     async fn copy_shards(&self, mut writer: SnapshotWriter) -> io::Result<SnapshotWriter> {
-        let mut chunk = Vec::new();
-        self.lock().store.epoch_ops(&mut chunk);
+        let mut chunks = vec![Vec::new()];
+        self.lock().store.epoch_ops(&mut chunks[0]);
         let mut shards = 0..SHARDS;
         while !shards.is_empty() {
             {
                 let state = self.lock();
-                while chunk.len() < CHUNK {
+                while chunks.len() == 1 && chunks[0].len() < CHUNK {
                     let Some(shard) = shards.next() else { break };
-                    state.store.shard_ops(shard, &mut chunk);
+                    state.store.shard_ops(shard, CHUNK, &mut chunks);
                 }
             }
-            let ready = std::mem::take(&mut chunk);
-            let written = task::spawn_blocking(move || writer.chunk(&ready).map(|()| writer));
+            let ready = std::mem::replace(&mut chunks, vec![Vec::new()]);
+            let written = task::spawn_blocking(move || {
+                ready.iter().try_for_each(|chunk| writer.chunk(chunk)).map(|()| writer)
+            });
             writer = written.await.map_err(io::Error::other)??;
         }
         Ok(writer)

@@ -29,7 +29,7 @@ impl Engine {
             let checked = Frames::check(&frames, start).map_err(io::Error::other)?;
             // Understood before it is written: a log that nobody can replay is of no use.
             let ops = decode(checked).map_err(io::Error::other)?;
-            let mut end = log.append_frames(&checked).map_err(io::Error::other)?;
+            let mut end = log.append_frames(&checked)?;
             if always {
                 end = super::sync_or_discard(log)?;
             }

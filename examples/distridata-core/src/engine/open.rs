@@ -51,7 +51,7 @@ impl Engine {
 }
 
 /// Applies ops that are in the log, or in a snapshot, already.
-pub(super) fn apply_all(store: &mut Store, mut ops: &[u8]) -> Result<(), Cause> {
+pub(crate) fn apply_all(store: &mut Store, mut ops: &[u8]) -> Result<(), Cause> {
     while !ops.is_empty() {
         let _ = store.apply(Op::decode(&mut ops)?); // it is safe: nobody will take it back
     }

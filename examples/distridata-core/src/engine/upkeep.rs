@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use runtime_traits::{task, time};
 
+use super::group::NotWritten;
 use super::{Engine, Fsync, now};
+use crate::log::Log;
 use crate::node::say;
 use crate::op::Op;
 
 /// How often a node looks for what has expired.
 const LOOK: Duration = Duration::from_millis(100);
+/// The longest time between two attempts to delete, if nothing can be written.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// So many keys are deleted at one moment, so that clients do not wait long.
 const AT_ONCE: usize = 256;
 
@@ -20,39 +24,48 @@ impl Engine {
     /// Ends when a sync fails: from then on nothing that is written can be trusted to be there.
     pub(crate) async fn sync_every_second(self: Arc<Engine>) {
         let mut second = time::interval(Duration::from_secs(1));
-        let mut synced = 0;
+        // After a stall one sync does for all that were missed.
+        second.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         loop {
             second.tick().await;
-            if self.fsync == Fsync::Always || self.safe() == synced {
+            if self.fsync == Fsync::Always {
                 continue;
             }
-            let end = self.safe();
-            let unsynced = self.with_log(|log| log.begin_sync()).await;
+            let grown = |log: &mut Log| (log.synced() < log.end()).then(|| log.begin_sync());
+            let Some(unsynced) = self.with_log(grown).await else { continue };
             // Not inside `with_log`: the disk is slow, and groups can be written meanwhile.
             let Ok(done) = task::spawn_blocking(move || unsynced.run()).await else { return };
             if let Err(error) = self.with_log(move |log| log.end_sync(done)).await {
                 say(format_args!("writes are refused from now on: {error}"));
                 return;
             }
-            synced = end;
         }
     }
 
     /// Deletes what has expired, as a write of this node's own; only a primary does.
     ///
-    /// A read does not see what has expired, so nobody waits for this.
+    /// A read does not see what has expired, so nobody needs this soon. But a group that fails is
+    /// felt: all who have seen it are told, and a compaction, which could make room, has to begin
+    /// again. So while the disk is full the attempts become fewer.
     pub(crate) async fn delete_expired(self: Arc<Engine>) {
-        let mut tick = time::interval(LOOK);
-        tick.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+        let mut pause = LOOK;
         loop {
-            tick.tick().await;
-            while self.delete_some().await == AT_ONCE {}
+            time::sleep(pause).await;
+            pause = match self.delete_all_expired().await {
+                Ok(()) => LOOK,
+                Err(_) => PAUSE_MAX.min(2 * pause),
+            };
         }
     }
 
-    async fn delete_some(&self) -> usize {
+    async fn delete_all_expired(&self) -> Result<(), NotWritten> {
+        while self.delete_some().await? == AT_ONCE {}
+        Ok(())
+    }
+
+    async fn delete_some(&self) -> Result<usize, NotWritten> {
         if self.lock().store.next_deadline().is_none_or(|deadline| deadline > now()) {
-            return 0;
+            return Ok(0);
         }
         let seen = self.with(|transaction, _| {
             let keys = transaction.store.expired(transaction.now, AT_ONCE);
@@ -61,10 +74,8 @@ impl Engine {
             count
         });
         if let Some(group) = seen.ticket {
-            if group.ended().await.is_err() {
-                return 0; // the disk is full: again at the next tick
-            }
+            group.ended().await?;
         }
-        seen.result
+        Ok(seen.result)
     }
 }

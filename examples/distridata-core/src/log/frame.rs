@@ -65,11 +65,6 @@ impl<'a> Frames<'a> {
         self.bytes
     }
 
-    /// Returns `true` if there is not even one whole frame.
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
     /// Returns where in the log the run begins.
     pub fn start(&self) -> u64 {
         self.start

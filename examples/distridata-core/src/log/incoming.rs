@@ -116,13 +116,6 @@ pub(crate) enum Why {
     Refused(Cause),
 }
 
-impl CheckError {
-    /// Returns `true` if the snapshot is not what was sent; fetching it again can help.
-    pub fn is_damaged(&self) -> bool {
-        matches!(self.0, Why::Damaged(_))
-    }
-}
-
 impl From<io::Error> for CheckError {
     fn from(error: io::Error) -> CheckError {
         CheckError(Why::Io(error))

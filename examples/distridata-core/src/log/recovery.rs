@@ -291,6 +291,9 @@ fn mend(
     replayed: &Replayed,
     removed: &[String],
 ) -> io::Result<Option<Arc<Segment>>> {
+    // What counts may have its name in the kernel's memory only. If what it replaced went first, a
+    // power loss could leave neither.
+    dir.sync()?;
     let dropped = chosen.chain.split_off(replayed.kept);
     let names = dropped.iter().map(|entry| &entry.name).chain(removed);
     names.into_iter().try_for_each(|name| dir.remove(name))?;

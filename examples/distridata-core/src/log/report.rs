@@ -118,21 +118,6 @@ impl OpenError {
     pub(crate) fn refused(file: &str, offset: Option<u64>, error: Cause) -> OpenError {
         OpenError(Kind::Refused { file: file.to_owned(), offset, error })
     }
-
-    /// Returns `true` if the files are not as they were written.
-    pub fn is_damaged(&self) -> bool {
-        matches!(self.0, Kind::DamagedLog { .. } | Kind::DamagedSnapshot { .. })
-    }
-
-    /// Returns `true` if `cut_damaged` would open the log, losing what is behind the damage.
-    pub fn is_cuttable(&self) -> bool {
-        matches!(self.0, Kind::DamagedLog { .. })
-    }
-
-    /// Returns `true` if a newer program wrote the files.
-    pub fn is_newer_version(&self) -> bool {
-        matches!(self.0, Kind::Newer { .. })
-    }
 }
 
 impl fmt::Display for OpenError {

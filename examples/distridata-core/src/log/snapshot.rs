@@ -169,7 +169,7 @@ impl SnapshotWriter {
 
     /// Ends the snapshot, makes it durable, and makes it the newest one.
     ///
-    /// The caller has made the log safe up to `consistent_at`. An error leaves everything as it
+    /// The caller has synced the log up to `consistent_at`. An error leaves everything as it
     /// was; so does a log that was replaced in the meantime, which is an error, too.
     ///
     /// # Panics

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
+use std::iter;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,7 +33,8 @@ impl SystemDir {
     /// [`ErrorKind::ResourceBusy`] and says who.
     pub fn open(path: impl Into<PathBuf>) -> io::Result<SystemDir> {
         let path = path.into();
-        create(&path).map_err(|error| explain(&path, "cannot be created", &error))?;
+        create(&path, &mut sync_names)
+            .map_err(|error| explain(&path, "cannot be created", &error))?;
         let handle =
             fs::File::open(&path).map_err(|error| explain(&path, "cannot be opened", &error))?;
         let lock = lock(&path)?;
@@ -40,14 +42,26 @@ impl SystemDir {
     }
 }
 
-/// Creates the directory, and makes its name durable.
-fn create(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
-    }
+/// Creates the directory and those above it that are missing, and makes their names durable.
+///
+/// One that is there is synced as well: who created it may have been killed before that.
+pub(super) fn create(
+    path: &Path,
+    sync_names: &mut dyn FnMut(&Path) -> io::Result<()>,
+) -> io::Result<()> {
+    let above = path.ancestors().skip(1).take_while(|parent| !parent.as_os_str().is_empty());
+    let missing = above.clone().take_while(|parent| !parent.is_dir()).count();
     fs::create_dir_all(path)?;
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    fs::File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+    let here = iter::once(Path::new("."));
+    above.chain(here).take(missing + 1).try_for_each(sync_names)
+}
+
+fn sync_names(path: &Path) -> io::Result<()> {
+    match fs::File::open(path) {
+        // Nobody creates anything where he may not look, so this was there.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        opened => opened?.sync_all(),
+    }
 }
 
 fn lock(path: &Path) -> io::Result<fs::File> {

@@ -115,6 +115,7 @@ impl Tail {
 
     /// Returns a number that no other temporary file of this process has.
     pub(crate) fn temp_number(&self) -> u64 {
+        // `Relaxed`: all additions to one number are in one order; nothing is read because of it.
         self.temp_count.fetch_add(1, Ordering::Relaxed)
     }
 }

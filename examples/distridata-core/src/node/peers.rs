@@ -1,4 +1,7 @@
 //! Who follows this node, and how the one that it follows is doing: for INFO.
+//!
+//! The atomics are `Relaxed`: each is a number to be shown or to tell followers apart, and nothing
+//! is read because of it.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -98,13 +101,14 @@ impl Upstream {
         state.chain.clone_from(&pulse.chain);
     }
 
-    /// Answers whether that is news.
-    pub(crate) fn lost(&self, error: &io::Error) -> bool {
+    /// Answers what that comes to, if it is news.
+    pub(crate) fn lost(&self, error: &io::Error) -> Option<&'static str> {
         let mut state = lock(&self.state);
         state.chain.clear();
         let was_connected = std::mem::take(&mut state.is_connected);
         let before = state.error.replace(error.to_string());
-        was_connected || state.error != before
+        let what = if was_connected { "lost" } else { "cannot follow" };
+        (was_connected || state.error != before).then_some(what)
     }
 }
 

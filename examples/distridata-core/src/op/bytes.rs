@@ -49,7 +49,7 @@ impl Short {
 
 /// A byte string that does not change: keys, names of channels.
 #[derive(Clone)]
-pub struct Bytes(Key);
+pub(crate) struct Bytes(Key);
 
 #[derive(Clone)]
 enum Key {
@@ -115,7 +115,7 @@ impl fmt::Debug for Bytes {
 
 /// A byte string that its holder may append to, without a copy if nobody shares it.
 #[derive(Clone)]
-pub struct Value(Content);
+pub(crate) struct Value(Content);
 
 #[derive(Clone)]
 enum Content {
@@ -125,7 +125,7 @@ enum Content {
 
 impl Value {
     /// Adds `tail` at the end, here and not where the value was shared to.
-    pub fn append(&mut self, tail: &[u8]) {
+    pub(crate) fn append(&mut self, tail: &[u8]) {
         let appended = match &mut self.0 {
             Content::Short(short) => short.append(tail),
             Content::Long(long) => match Arc::get_mut(long) {
@@ -142,7 +142,7 @@ impl Value {
     }
 
     /// Forgets what is behind the first `length` bytes, here and not where the value was shared to.
-    pub fn truncate(&mut self, length: usize) {
+    pub(crate) fn truncate(&mut self, length: usize) {
         if let Content::Long(long) = &mut self.0 {
             if let Some(own) = Arc::get_mut(long) {
                 return own.truncate(length);

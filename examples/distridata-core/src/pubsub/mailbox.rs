@@ -13,7 +13,7 @@ const MESSAGE_COST: usize = 64;
 
 /// A bounded queue of messages: so many bytes, or a single message. What is shared with other mailboxes counts in full.
 #[derive(Debug)]
-pub struct Mailbox {
+pub(crate) struct Mailbox {
     queue: Mutex<Queue>,
     event: Event,
     max: usize,
@@ -28,7 +28,7 @@ struct Queue {
 
 impl Mailbox {
     /// An empty mailbox for at most so many bytes, or one message if that is longer.
-    pub fn new(max: usize) -> Mailbox {
+    pub(crate) fn new(max: usize) -> Mailbox {
         Mailbox { queue: Mutex::default(), event: Event::new(), max }
     }
 
@@ -61,17 +61,17 @@ impl Mailbox {
     /// Completes after the next message that comes, or when the client became too slow.
     ///
     /// Listen first, then look.
-    pub fn listen(&self) -> EventListener {
+    pub(crate) fn listen(&self) -> EventListener {
         self.event.listen()
     }
 
     /// Returns whether a message did not fit. It stays so: the client has missed something.
-    pub fn is_too_slow(&self) -> bool {
+    pub(crate) fn is_too_slow(&self) -> bool {
         self.queue().is_too_slow
     }
 
     /// Moves all messages to `replies`; returns whether there were any.
-    pub fn take_into(&self, replies: &mut Replies) -> bool {
+    pub(crate) fn take_into(&self, replies: &mut Replies) -> bool {
         let messages = {
             let mut queue = self.queue();
             queue.cost = 0;

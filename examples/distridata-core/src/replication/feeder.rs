@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures_lite::future::or;
 use runtime_traits::net::TcpStream;
@@ -16,12 +17,16 @@ use crate::engine::Engine;
 use crate::log::{Read, Reader, SnapshotFile};
 use crate::node::Shared;
 
+/// Followers at a time (D5); others can follow one of them.
+const FOLLOWERS_MAX: usize = 64;
+
 /// What a follower says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Hello {
     pub(crate) version: u64,
     pub(crate) epoch: u64,
     pub(crate) offset: u64,
+    pub(crate) heartbeat: Duration,
 }
 
 /// What the follower gets.
@@ -47,6 +52,9 @@ pub(crate) async fn feed(
             format!("-ERR this node speaks version {VERSION} of the replication protocol\r\n");
         return stream.write_all(line.as_bytes()).await;
     }
+    if shared.followers.list().len() >= FOLLOWERS_MAX {
+        return stream.write_all(b"-ERR max number of followers reached\r\n").await;
+    }
     let Some(offer) = offer(&shared.engine, hello) else {
         return stream.write_all(b"-ERR the log is being replaced, try again\r\n").await;
     };
@@ -59,7 +67,8 @@ pub(crate) async fn feed(
         }
         send_frames(shared, stream, offer.reader).await
     };
-    or(sending, hear(shared, stream, |offset| seat.safe_at(offset))).await
+    let patience = shared.settings.patience(hello.heartbeat);
+    or(sending, hear(stream, patience, |offset| seat.safe_at(offset))).await
 }
 
 /// Decides what the follower needs; `None` while the log is being replaced.
@@ -102,9 +111,14 @@ async fn send_snapshot(stream: &TcpStream, snapshot: Arc<SnapshotFile>) -> io::R
     Ok(())
 }
 
-/// Sends what is safe here, and a pulse when nothing is new.
+/// Sends what is safe here, and a pulse once per heartbeat.
 async fn send_frames(shared: &Shared, stream: &TcpStream, mut reader: Reader) -> io::Result<()> {
+    let mut pulsed = Instant::now();
     loop {
+        if pulsed.elapsed() >= shared.settings.heartbeat {
+            pulse(shared, stream).await?;
+            pulsed = Instant::now();
+        }
         let growth = shared.engine.growth();
         let safe = shared.engine.safe();
         let read = blocking(move || {
@@ -117,9 +131,7 @@ async fn send_frames(shared: &Shared, stream: &TcpStream, mut reader: Reader) ->
         match read {
             Read::Over => return Err(io::Error::other("this node's log was replaced")),
             Read::Bytes(0) => {
-                if shared.heartbeat(growth).await {
-                    pulse(shared, stream).await?;
-                }
+                shared.heartbeat(growth).await;
             }
             Read::Bytes(_) => send(stream, Kind::Frames, &part).await?,
         }
@@ -127,15 +139,16 @@ async fn send_frames(shared: &Shared, stream: &TcpStream, mut reader: Reader) ->
 }
 
 async fn pulse(shared: &Shared, stream: &TcpStream) -> io::Result<()> {
-    let pulse = Pulse { end: shared.engine.safe(), chain: shared.chain() };
+    let heartbeat = shared.settings.heartbeat;
+    let pulse = Pulse { end: shared.engine.safe(), heartbeat, chain: shared.chain() };
     send(stream, Kind::Pulse, &pulse.encode()).await
 }
 
 /// Hears from the follower; an error once it has been silent for too long.
-async fn hear(shared: &Shared, stream: &TcpStream, safe_at: impl Fn(u64)) -> io::Result<()> {
+async fn hear(stream: &TcpStream, patience: Duration, safe_at: impl Fn(u64)) -> io::Result<()> {
     let mut payload = Vec::new();
     loop {
-        let kind = receive(stream, &mut payload, shared.settings.patience()).await?;
+        let kind = receive(stream, &mut payload, patience).await?;
         if kind != Kind::Safe {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
@@ -170,7 +183,10 @@ mod tests {
         Op::Epoch(Epoch { id: 7, start: 0 }).encode(&mut payload);
         encode(&mut frame, 0, &payload);
         engine.receive(frame).await.unwrap();
-        let (end, hello) = (engine.safe(), Hello { version: VERSION, epoch: 7, offset: 0 });
+        let (end, hello) = (
+            engine.safe(),
+            Hello { version: VERSION, epoch: 7, offset: 0, heartbeat: Duration::ZERO },
+        );
         assert_eq!(offer(&engine, hello).unwrap().answer, Answer::Continue);
         let mut restarting = pin!(engine.restart());
         let held = engine.hold_log();

@@ -12,7 +12,7 @@ use runtime_traits::net::TcpStream;
 use runtime_traits::{io, time};
 
 use super::link::{receive, send, within};
-use super::message::{Answer, Garbled, Kind, Pulse, VERSION};
+use super::message::{Answer, Garbled, Kind, Pulse, VERSION, millis};
 use crate::client;
 use crate::engine::{Engine, random};
 use crate::log::Incoming;
@@ -35,8 +35,8 @@ pub(crate) async fn follow(shared: &Shared, primary: &str) {
     loop {
         let before = shared.engine.safe();
         let Err(error) = follow_once(shared, primary).await;
-        if shared.upstream.lost(&error) {
-            say(format_args!("lost {primary}: {error}; trying again"));
+        if let Some(what) = shared.upstream.lost(&error) {
+            say(format_args!("{what} {primary}: {error}; trying again"));
         }
         if shared.engine.safe() != before {
             pause = PAUSE_MIN;
@@ -52,15 +52,17 @@ fn jittered(pause: Duration) -> Duration {
 }
 
 async fn follow_once(shared: &Shared, primary: &str) -> io::Result<Infallible> {
-    let patience = shared.settings.patience();
+    let patience = shared.settings.patience(Duration::ZERO);
     let stream = within(patience, TcpStream::connect(primary)).await?;
     stream.set_nodelay(true)?;
     let (epoch, offset) = shared.engine.position();
-    let args = ["REPLICATE", &VERSION.to_string(), &epoch.to_string(), &offset.to_string()];
+    let numbers = [VERSION, epoch, offset, millis(shared.settings.heartbeat)];
+    let [version, epoch, offset, heartbeat] = numbers.map(|number| number.to_string());
+    let args = ["REPLICATE", &version, &epoch, &offset, &heartbeat];
     stream.write_all(&client::encode(&args)).await?;
     let line = within(patience, read_line(&stream)).await?;
     let answer = Answer::parse(&line).ok_or_else(|| io::Error::other(line))?;
-    let mut from = From { shared, stream: &stream, payload: Vec::new() };
+    let mut from = From { shared, stream: &stream, payload: Vec::new(), patience };
     or(from.keep_up(primary, answer), tell_safe(shared, &stream)).await
 }
 
@@ -98,6 +100,8 @@ struct From<'a> {
     stream: &'a TcpStream,
     /// Of the latest message.
     payload: Vec<u8>,
+    /// How long it may be silent.
+    patience: Duration,
 }
 
 impl From<'_> {
@@ -130,8 +134,7 @@ impl From<'_> {
     /// The next message, which must be of this kind; a pulse may come at any time.
     async fn next(&mut self, wanted: Kind) -> io::Result<()> {
         loop {
-            let patience = self.shared.settings.patience();
-            let kind = receive(self.stream, &mut self.payload, patience).await?;
+            let kind = receive(self.stream, &mut self.payload, self.patience).await?;
             if kind == Kind::Pulse {
                 self.heed(&Pulse::decode(&self.payload)?)?;
             }
@@ -144,10 +147,11 @@ impl From<'_> {
         }
     }
 
-    fn heed(&self, pulse: &Pulse) -> io::Result<()> {
+    fn heed(&mut self, pulse: &Pulse) -> io::Result<()> {
         if pulse.chain.contains(&self.shared.id) {
             return Err(io::Error::other("it follows this node; nobody can follow himself"));
         }
+        self.patience = self.shared.settings.patience(pulse.heartbeat);
         self.shared.upstream.heard(pulse);
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! What a node and its follower say to each other, as bytes.
 //!
 //! A follower opens a connection like any client and sends the command
-//! `REPLICATE <version> <epoch> <offset>`. The answer is one line:
+//! `REPLICATE <version> <epoch> <offset> <heartbeat in ms>`. The answer is one line:
 //!
 //! | answer | what follows |
 //! |---|---|
@@ -10,10 +10,13 @@
 //! | `+SNAPSHOT <offset> <bytes>` | a snapshot of so many bytes, then frames from that offset on |
 //! | `-…` | nothing; the line says why |
 //!
-//! The follower says nothing more before it has that line. After it both sides send *messages*: one byte of kind, four of length, the rest. Frames and
-//! snapshots are cut anywhere: a message's end means nothing to them.
+//! The follower says nothing more before it has that line. After it both sides send *messages*: one
+//! byte of kind, four of length, the rest. Frames and snapshots are cut anywhere: a message's end
+//! means nothing to them. Each side has told the other its heartbeat, so that the one in a hurry does
+//! not take the calm one for dead.
 
 use std::fmt;
+use std::time::Duration;
 
 /// Written into the handshake: nodes that speak another version are refused.
 pub(crate) const VERSION: u64 = 1;
@@ -31,7 +34,7 @@ pub(crate) enum Kind {
     Frames = 1,
     /// Down: bytes of a snapshot file.
     Snapshot = 2,
-    /// Down: nothing new, but alive; the payload is a [`Pulse`].
+    /// Down: alive, once per heartbeat; the payload is a [`Pulse`].
     Pulse = 3,
     /// Up: the log is safe here up to this offset. Also sent when nothing is new, once per heartbeat.
     Safe = 4,
@@ -87,6 +90,8 @@ impl Header {
 pub(crate) struct Pulse {
     /// Where the log ends there.
     pub(crate) end: u64,
+    /// How often it speaks at least.
+    pub(crate) heartbeat: Duration,
     /// The node that sends this, the one it follows, and so on up to the primary: who finds itself
     /// in it follows itself.
     pub(crate) chain: Vec<u64>,
@@ -94,15 +99,23 @@ pub(crate) struct Pulse {
 
 impl Pulse {
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let numbers = [self.end].into_iter().chain(self.chain.iter().copied());
+        let head = [self.end, millis(self.heartbeat)];
+        let numbers = head.into_iter().chain(self.chain.iter().copied());
         numbers.flat_map(u64::to_le_bytes).collect()
     }
 
     pub(crate) fn decode(payload: &[u8]) -> Result<Pulse, Garbled> {
         let mut numbers = payload.chunks_exact(8).map(number);
         let end = numbers.next().ok_or(Garbled("a pulse without an offset"))?;
-        Ok(Pulse { end, chain: numbers.collect() })
+        let heartbeat = numbers.next().ok_or(Garbled("a pulse without a heartbeat"))?;
+        let heartbeat = Duration::from_millis(heartbeat);
+        Ok(Pulse { end, heartbeat, chain: numbers.collect() })
     }
+}
+
+/// A heartbeat as it is sent.
+pub(crate) fn millis(heartbeat: Duration) -> u64 {
+    u64::try_from(heartbeat.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The payload of [`Kind::Safe`].
@@ -168,10 +181,11 @@ mod tests {
     #[test]
     fn pulses_come_back() {
         for chain in [vec![], vec![1, u64::MAX]] {
-            let pulse = Pulse { end: 1 << 40, chain };
+            let pulse = Pulse { end: 1 << 40, heartbeat: Duration::from_millis(77), chain };
             assert_eq!(Pulse::decode(&pulse.encode()), Ok(pulse));
         }
         assert!(Pulse::decode(&[1, 2, 3]).is_err());
+        assert!(Pulse::decode(&[0; 8]).is_err());
         assert_eq!(decode_offset(&258u64.to_le_bytes()), Ok(258));
         assert!(decode_offset(&[0; 9]).is_err());
     }

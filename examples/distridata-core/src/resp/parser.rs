@@ -16,15 +16,15 @@ use super::{inline, integer};
 
 /// What a client may ask for at most.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Arguments of one command.
-    pub args_max: usize,
+    pub(crate) args_max: usize,
     /// Bytes of one argument.
-    pub bulk_max: usize,
+    pub(crate) bulk_max: usize,
     /// Bytes of a command that is one line.
-    pub inline_max: usize,
+    pub(crate) inline_max: usize,
     /// Bytes of one command, lengths and line ends included.
-    pub command_max: usize,
+    pub(crate) command_max: usize,
 }
 
 impl Default for Limits {
@@ -36,7 +36,7 @@ impl Default for Limits {
 
 /// What [`Parser::parse`] has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Parsed {
+pub(crate) enum Parsed {
     /// A command of so many bytes; its arguments are [`Parser::args`].
     Complete(usize),
     /// So many bytes without a command: an empty line or array.
@@ -53,7 +53,7 @@ const ARGS_KEPT: usize = 1024;
 
 /// Reads commands out of the bytes of one connection.
 #[derive(Debug)]
-pub struct Parser {
+pub(crate) struct Parser {
     limits: Limits,
     /// Up to where the current command has been read.
     at: usize,
@@ -76,7 +76,7 @@ enum State {
 
 impl Parser {
     /// A parser before the first command.
-    pub fn new(limits: Limits) -> Parser {
+    pub(crate) fn new(limits: Limits) -> Parser {
         Parser {
             limits,
             at: 0,
@@ -91,7 +91,7 @@ impl Parser {
     ///
     /// After `Incomplete`, the next call must begin with the same bytes and have more of them. After
     /// an error the connection is of no use any more.
-    pub fn parse(&mut self, input: &[u8]) -> Result<Parsed, ProtocolError> {
+    pub(crate) fn parse(&mut self, input: &[u8]) -> Result<Parsed, ProtocolError> {
         if matches!(self.state, State::Start) && self.at == 0 {
             self.ranges.clear();
             self.ranges.shrink_to(ARGS_KEPT);
@@ -105,7 +105,7 @@ impl Parser {
     }
 
     /// Returns the arguments of the command that `input` begins with and that is complete.
-    pub fn args<'a>(&'a self, input: &'a [u8]) -> Args<'a> {
+    pub(crate) fn args<'a>(&'a self, input: &'a [u8]) -> Args<'a> {
         Args::new(if self.is_inline { &self.words } else { input }, &self.ranges)
     }
 
@@ -168,11 +168,11 @@ impl Parser {
         };
         let length = usize::try_from(number).map_err(|_| invalid())?;
         if length > self.limits.bulk_max {
-            return Err(invalid());
+            return Err(ProtocolError::too_long("invalid bulk length", self.limits.bulk_max));
         }
         self.at += 1 + next;
         if self.at.saturating_add(length) > self.limits.command_max {
-            return Err(ProtocolError::new("too big command"));
+            return Err(ProtocolError::too_long("too big command", self.limits.command_max));
         }
         Ok(Some(length))
     }
@@ -228,11 +228,15 @@ fn header(input: &[u8]) -> Result<Option<(i64, usize)>, NoNumber> {
 
 /// What a client sent is no request. The text is an error reply; close after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProtocolError(Cow<'static, str>);
+pub(crate) struct ProtocolError(Cow<'static, str>);
 
 impl ProtocolError {
     fn new(what: &'static str) -> ProtocolError {
         ProtocolError(Cow::Borrowed(what))
+    }
+
+    fn too_long(what: &str, max: usize) -> ProtocolError {
+        ProtocolError(Cow::Owned(format!("{what}: at most {max} bytes")))
     }
 
     fn no_bulk(found: u8) -> ProtocolError {

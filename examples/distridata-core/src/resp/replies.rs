@@ -29,7 +29,7 @@ const KEPT_MAX: usize = 64 << 10;
 
 /// The queue of replies to one client.
 #[derive(Debug, Default)]
-pub struct Replies {
+pub(crate) struct Replies {
     copied: Vec<u8>,
     /// The position of `copied[0]` (R2).
     base: u64,
@@ -53,48 +53,48 @@ struct Shared {
 
 /// A position between two replies.
 #[derive(Clone, Copy, Debug)]
-pub struct Mark {
+pub(crate) struct Mark {
     copied: u64,
     shared_count: u64,
 }
 
 impl Replies {
     /// An empty queue.
-    pub fn new() -> Replies {
+    pub(crate) fn new() -> Replies {
         Replies::default()
     }
 
     /// Adds `+text`.
-    pub fn simple(&mut self, text: &str) {
+    pub(crate) fn simple(&mut self, text: &str) {
         self.line(b'+', text);
     }
 
     /// Adds `-text`, an error. The text begins with a code such as `ERR`.
-    pub fn error(&mut self, text: &str) {
+    pub(crate) fn error(&mut self, text: &str) {
         self.line(b'-', text);
     }
 
     /// Adds an integer.
-    pub fn integer(&mut self, number: i64) {
+    pub(crate) fn integer(&mut self, number: i64) {
         self.number(b':', number);
     }
 
     /// Adds a string of bytes, copied.
-    pub fn bulk(&mut self, bytes: &[u8]) {
+    pub(crate) fn bulk(&mut self, bytes: &[u8]) {
         self.number(b'$', bytes.len() as i64);
         self.copy(bytes);
         self.copy(b"\r\n");
     }
 
     /// Adds a string of bytes, shared if it is long.
-    pub fn value(&mut self, value: &Value) {
+    pub(crate) fn value(&mut self, value: &Value) {
         self.number(b'$', value.len() as i64);
         self.raw(value);
         self.copy(b"\r\n");
     }
 
     /// Adds what is RESP already, shared if it is long.
-    pub fn raw(&mut self, bytes: &Value) {
+    pub(crate) fn raw(&mut self, bytes: &Value) {
         let shared_min = if self.copied.len() < COPIED_MUCH { SHARED_MIN } else { SHARED_MIN_THEN };
         if bytes.len() < shared_min {
             return self.copy(bytes);
@@ -106,12 +106,12 @@ impl Replies {
     }
 
     /// Adds the answer that there is nothing.
-    pub fn nil(&mut self) {
+    pub(crate) fn nil(&mut self) {
         self.copy(b"$-1\r\n");
     }
 
     /// Adds the header of an array; so many replies that follow belong to it.
-    pub fn array(&mut self, count: usize) {
+    pub(crate) fn array(&mut self, count: usize) {
         self.number(b'*', count as i64);
     }
 
@@ -165,17 +165,17 @@ impl Replies {
     }
 
     /// Returns how many bytes are to be sent.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     /// Returns whether there is nothing to send.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// Returns the next bytes to be sent; there may be more behind them.
-    pub fn chunk(&self) -> &[u8] {
+    pub(crate) fn chunk(&self) -> &[u8] {
         match self.shared.front() {
             None => &self.copied[self.written..],
             Some(shared) if shared.before == self.base + self.written as u64 => {
@@ -190,7 +190,7 @@ impl Replies {
     /// # Panics
     ///
     /// If there are fewer.
-    pub fn advance(&mut self, mut count: usize) {
+    pub(crate) fn advance(&mut self, mut count: usize) {
         assert!(count <= self.len, "{count} bytes of {} cannot have been sent", self.len);
         while count > 0 {
             let step = count.min(self.chunk().len());
@@ -218,7 +218,7 @@ impl Replies {
     }
 
     /// Forgets everything, and gives large buffers back.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.base = self.end();
         self.written = 0;
         self.len = 0;
@@ -229,7 +229,7 @@ impl Replies {
     }
 
     /// Returns the position behind the last reply.
-    pub fn mark(&self) -> Mark {
+    pub(crate) fn mark(&self) -> Mark {
         Mark { copied: self.end(), shared_count: self.shared_count }
     }
 
@@ -238,7 +238,7 @@ impl Replies {
     /// # Panics
     ///
     /// If some of it was sent already: nothing is sent before it is safe.
-    pub fn rewind(&mut self, mark: Mark) {
+    pub(crate) fn rewind(&mut self, mark: Mark) {
         let since = (self.shared_count - mark.shared_count) as usize;
         let written = self.base + self.written as u64;
         assert!(mark.copied >= written && since <= self.shared.len(), "it was sent already");

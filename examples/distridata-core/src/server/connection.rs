@@ -10,22 +10,23 @@
 //! further, and costs what it has asked for last (D5). A client that has subscribed gets messages in
 //! between; one that does not take them is let go.
 
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_lite::future::or;
 use runtime_traits::net::TcpStream;
-use runtime_traits::{io, task};
+use runtime_traits::{io, task, time};
 
 use super::input::Input;
-use super::{Seat, channels, info};
+use super::{NO_SEAT, Seat, channels, info, node};
 use crate::command::{Command, Connection as About, Data};
 use crate::engine::group::NotWritten;
 use crate::journal::Transaction;
 use crate::node::Shared;
 use crate::pubsub::Mailbox;
 use crate::replication::feeder::{Hello, feed};
-use crate::resp::{Args, Limits, Parsed, Parser, ProtocolError, Replies};
+use crate::resp::{Limits, Parsed, Parser, ProtocolError, Replies};
 
 /// Commands at one moment: while they run, others wait.
 const BATCH: usize = 128;
@@ -33,6 +34,10 @@ const BATCH: usize = 128;
 const REPLIES_MAX: usize = 256 << 10;
 /// Batches after which others have their turn, if the client never lets us wait.
 const TURNS: u32 = 32;
+/// How long a client for whom there is no seat has for saying that it is a follower.
+const LATE: Duration = Duration::from_secs(1);
+/// How long a client that is to be left may go on sending.
+const LINGER: Duration = Duration::from_secs(10);
 
 pub(super) struct Connection {
     seat: Seat,
@@ -88,6 +93,9 @@ impl Connection {
     /// Serves the client until it leaves, or is to be left.
     pub(super) async fn run(mut self) -> io::Result<()> {
         self.stream.set_nodelay(true)?;
+        if self.seat.is_late {
+            return self.late().await;
+        }
         // Who only connects needs no buffer yet.
         self.stream.readable().await?;
         let mut turns = 0;
@@ -101,16 +109,48 @@ impl Connection {
                         return Ok(());
                     }
                 }
-                Next::Close => return Ok(()),
-                Next::Feed(hello) => {
-                    return feed(self.shared(), &self.stream, self.peer, hello).await;
-                }
+                Next::Close => return self.close().await,
+                Next::Feed(hello) => return self.feed(hello).await,
             }
             turns += 1;
             if turns % TURNS == 0 {
                 task::yield_now().await;
             }
         }
+    }
+
+    async fn feed(&mut self, hello: Hello) -> io::Result<()> {
+        self.seat.leave();
+        feed(self.shared(), &self.stream, self.peer, hello).await
+    }
+
+    /// There is no seat: a follower is fed all the same, others are told.
+    async fn late(&mut self) -> io::Result<()> {
+        match time::timeout(LATE, self.first_is_hello()).await {
+            Ok(Ok(Some(hello))) => self.feed(hello).await,
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(None)) | Err(_) => {
+                self.replies.error(NO_SEAT);
+                self.flush().await?;
+                self.close().await
+            }
+        }
+    }
+
+    /// What the client says of itself, if that is the first thing it says.
+    async fn first_is_hello(&mut self) -> io::Result<Option<Hello>> {
+        while self.read().await? {
+            match self.parser.parse(self.input.received()) {
+                Ok(Parsed::Incomplete) => {}
+                Ok(Parsed::Complete(_)) => {
+                    let command = Command::parse(self.parser.args(self.input.received()));
+                    let Ok(Command::Connection(About::Replicate(args))) = command else { break };
+                    return Ok(node::parse_hello(args));
+                }
+                _ => break,
+            }
+        }
+        Ok(None)
     }
 
     /// Runs what has come, until there is much to send or something else to do.
@@ -226,17 +266,17 @@ impl Connection {
                     replies.bulk(info::text(shared, sections).await.as_bytes())
                 }
                 About::ClientId => replies.integer(seat.number as i64),
-                About::Hello => hello(shared, seat.number, replies),
-                About::Digest => digest(shared, replies).await,
+                About::Hello => node::hello(shared, seat.number, replies),
+                About::Digest => node::digest(shared, replies).await,
                 About::Compact => match shared.engine.compact().await {
                     Ok(done) => replies.simple(&done.to_string()),
                     Err(error) => replies.error(&format!("ERR not compacted: {error}")),
                 },
-                About::Replicate(args) => match parse_hello(args) {
+                About::Replicate(args) => match node::parse_hello(args) {
                     Some(hello) => next = Next::Feed(hello),
-                    None => {
-                        replies.error("ERR REPLICATE is what followers say: version epoch offset")
-                    }
+                    None => replies.error(
+                        "ERR REPLICATE is what followers say: version epoch offset heartbeat",
+                    ),
                 },
             },
             _ => replies.error("ERR syntax error"),
@@ -274,6 +314,23 @@ impl Connection {
         }
     }
 
+    /// Says that nothing more comes, and reads away what still comes. Closed with something unread,
+    /// a socket forgets what was sent last: the client would never hear why it is left.
+    async fn close(&mut self) -> io::Result<()> {
+        self.stream.shutdown(Shutdown::Write).await?;
+        let deaf = async {
+            loop {
+                self.input.done(self.input.received().len());
+                match self.stream.read(self.input.room()).await? {
+                    0 => return Ok(()),
+                    n => self.input.filled(n),
+                }
+                task::yield_now().await;
+            }
+        };
+        time::timeout(LINGER, deaf).await.unwrap_or(Ok(()))
+    }
+
     /// Sends all answers.
     async fn flush(&mut self) -> io::Result<()> {
         while !self.replies.is_empty() {
@@ -297,7 +354,7 @@ impl Drop for Connection {
     }
 }
 
-const LOADING: &str = "LOADING this follower is still catching up with its primary";
+pub(super) const LOADING: &str = "LOADING this follower is still catching up with its primary";
 
 const ONLY_SUBSCRIBE: &str =
     "ERR a client that has subscribed may only SUBSCRIBE, UNSUBSCRIBE, PING and QUIT";
@@ -331,51 +388,6 @@ impl Refusal {
 }
 
 /// What a client hears whose group was undone.
-fn not_written(reason: &NotWritten) -> String {
+pub(super) fn not_written(reason: &NotWritten) -> String {
     format!("MISCONF the log cannot be written, so this was not done: {reason}")
-}
-
-fn hello(shared: &Shared, number: u64, replies: &mut Replies) {
-    let role = if shared.is_follower() { "replica" } else { "master" };
-    let version = env!("CARGO_PKG_VERSION");
-    replies.array(14);
-    for (name, value) in [("server", "distridata"), ("version", version), ("mode", "standalone")] {
-        replies.bulk(name.as_bytes());
-        replies.bulk(value.as_bytes());
-    }
-    for (name, value) in [("proto", 2), ("id", number as i64)] {
-        replies.bulk(name.as_bytes());
-        replies.integer(value);
-    }
-    replies.bulk(b"role");
-    replies.bulk(role.as_bytes());
-    replies.bulk(b"modules");
-    replies.array(0);
-}
-
-/// Where the log ends, a digest of all that is stored, and how many keys there are: equal on all
-/// nodes when writes rest.
-async fn digest(shared: &Shared, replies: &mut Replies) {
-    let engine = &shared.engine;
-    let seen = engine.with(|transaction, is_whole| {
-        let store = &transaction.store;
-        is_whole.then(|| (engine.safe(), store.digest(), store.len()))
-    });
-    let Some((mut offset, digest, keys)) = seen.result else { return replies.error(LOADING) };
-    if let Some(group) = seen.ticket {
-        if let Err(reason) = group.ended().await {
-            return replies.error(&not_written(&reason));
-        }
-        offset = engine.safe();
-    }
-    replies.array(3);
-    replies.integer(offset as i64);
-    replies.bulk(format!("{digest:032x}").as_bytes());
-    replies.integer(keys as i64);
-}
-
-/// The arguments of REPLICATE: version, epoch, offset.
-fn parse_hello(args: Args<'_>) -> Option<Hello> {
-    let number = |at| std::str::from_utf8(args.get(at)?).ok()?.parse().ok();
-    Some(Hello { version: number(0)?, epoch: number(1)?, offset: number(2)? })
 }

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Small for clients that say little (there may be ten thousand), larger while much comes in, never
-//! larger than one command must be plus what arrived with it.
+//! larger than twice what one command must be and what arrived with it.
 
 /// Room that a client begins with; a quiet one goes back to it.
 const SMALL: usize = 1 << 10;

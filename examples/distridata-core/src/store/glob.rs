@@ -4,7 +4,7 @@
 //! can take, too. So matching takes at most pattern times text steps, whoever wrote the pattern.
 
 /// Returns whether the whole of `text` matches `pattern`.
-pub fn glob(pattern: &[u8], text: &[u8]) -> bool {
+pub(crate) fn glob(pattern: &[u8], text: &[u8]) -> bool {
     let (mut pattern, mut text) = (pattern, text);
     // Where to go on if there is a mismatch: behind the last star, one byte of the text later.
     let mut again: Option<(&[u8], &[u8])> = None;

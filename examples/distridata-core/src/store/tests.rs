@@ -97,7 +97,7 @@ fn d4_a_snapshot_may_be_taken_while_ops_go_on() {
             let op = possible_op(&mut random, &store);
             let _ = store.apply(op);
         }
-        let (mut snapshot, mut log) = (Vec::new(), Vec::new());
+        let (mut snapshot, mut log) = (vec![Vec::new()], Vec::new());
         let op_count = 1 + random.below(40);
         let epochs_at = random.below(SHARDS as u64) as usize;
         for shard in 0..SHARDS {
@@ -106,13 +106,14 @@ fn d4_a_snapshot_may_be_taken_while_ops_go_on() {
                 op.encode(&mut log);
                 let _ = store.apply(op);
             }
-            store.shard_ops(shard, &mut snapshot);
+            store.shard_ops(shard, 100, &mut snapshot);
             if shard == epochs_at {
-                store.epoch_ops(&mut snapshot);
+                store.epoch_ops(snapshot.last_mut().unwrap());
             }
         }
+        assert!(snapshot.iter().rev().skip(1).all(|chunk| chunk.len() >= 100));
         let mut copy = Store::new();
-        replay(&mut copy, &snapshot);
+        snapshot.iter().for_each(|chunk| replay(&mut copy, chunk));
         let mut ops = &log[..];
         while !ops.is_empty() {
             let op = Op::decode(&mut ops).unwrap();

@@ -8,7 +8,7 @@ use crate::op::{Bytes, Epoch, Millis};
 /// It may own much memory; dropping it is best done where nobody waits.
 #[derive(Debug)]
 #[must_use = "a change that is not safe may have to be taken back"]
-pub struct Undo(Kind);
+pub(crate) struct Undo(Kind);
 
 #[derive(Debug)]
 enum Kind {
@@ -22,12 +22,12 @@ enum Kind {
 
 impl Undo {
     /// Returns whether the op changed nothing.
-    pub fn is_nothing(&self) -> bool {
+    pub(crate) fn is_nothing(&self) -> bool {
         matches!(self.0, Kind::Nothing)
     }
 
     /// Returns whether it holds all that was stored, and not one entry.
-    pub fn is_big(&self) -> bool {
+    pub(crate) fn is_big(&self) -> bool {
         matches!(self.0, Kind::Clear(_))
     }
 
@@ -58,7 +58,7 @@ impl Undo {
 
 impl Store {
     /// Takes back an op; those that came after it must have been taken back before.
-    pub fn undo(&mut self, undo: Undo) {
+    pub(crate) fn undo(&mut self, undo: Undo) {
         match undo.0 {
             Kind::Nothing => {}
             Kind::Entry { key, before: Some(before) } => drop(self.keys.put(key, before)),

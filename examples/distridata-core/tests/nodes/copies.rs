@@ -3,6 +3,7 @@
 use distridata_core::{Node, Settings, StartError};
 use runtime_traits::net::TcpListener;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use distridata_core::log::files::SystemDir;
@@ -177,16 +178,30 @@ fn check_snapshot(offset: u64, body: &[u8]) {
     assert!(chunks > 0);
 }
 
+/// The path of a directory that is removed in the end.
+struct TempDir(PathBuf);
+
+impl TempDir {
+    fn new(name: &str) -> TempDir {
+        let name = format!("copies-{name}-{}", std::process::id());
+        TempDir(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name))
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 /// Followers on real files, compacting by themselves.
 #[test]
 fn d3_nodes_on_real_files_compact_by_themselves_and_stay_the_same() {
     watched(async {
-        let root = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let path = |name: &str| root.join(format!("copies-{name}-{}", std::process::id()));
         let small = |settings: Settings| Settings { compact_after: 20_000, ..settings };
         let [_, tokio, smol] = runtimes();
-        let dirs = ["primary", "follower"].map(path);
-        let open = |at: usize| SystemDir::open(&dirs[at]).unwrap();
+        let dirs = ["primary", "follower"].map(TempDir::new);
+        let open = |at: usize| SystemDir::open(&dirs[at].0).unwrap();
         let primary = start_on(&tokio, open(0), small(Settings::default())).await;
         let follower = start_on(&smol, open(1), small(following(&primary))).await;
         for round in 0..5 {
@@ -200,10 +215,6 @@ fn d3_nodes_on_real_files_compact_by_themselves_and_stay_the_same() {
             .await;
         }
         same(&[&primary, &follower]).await;
-        drop((primary, follower));
-        for dir in &dirs {
-            let _ = std::fs::remove_dir_all(dir);
-        }
     });
 }
 

@@ -26,8 +26,19 @@ pub(crate) struct Message {
 impl Raw {
     /// Says hello to a primary as a follower does; answers its line, without the end.
     pub(crate) async fn follow(primary: SocketAddr, epoch: u64, offset: u64) -> (Raw, String) {
+        Raw::follow_with(primary, epoch, offset, HASTE_MS).await
+    }
+
+    /// The same with another heartbeat.
+    pub(crate) async fn follow_with(
+        primary: SocketAddr,
+        epoch: u64,
+        offset: u64,
+        heartbeat_ms: u64,
+    ) -> (Raw, String) {
         let raw = Raw { stream: TcpStream::connect(primary).await.unwrap() };
-        let hello = ["REPLICATE", "1", &epoch.to_string(), &offset.to_string()];
+        let [epoch, offset, heartbeat] = [epoch, offset, heartbeat_ms].map(|n| n.to_string());
+        let hello = ["REPLICATE", "1", &epoch, &offset, &heartbeat];
         raw.stream.write_all(&encode(&hello)).await.unwrap();
         let line = raw.line().await.unwrap();
         (raw, line)
@@ -45,9 +56,9 @@ impl Raw {
     }
 
     async fn hello(&self) -> io::Result<(u64, u64)> {
-        assert_eq!(self.line().await?, "*4");
+        assert_eq!(self.line().await?, "*5");
         let mut words = Vec::new();
-        for _ in 0..4 {
+        for _ in 0..5 {
             self.line().await?;
             words.push(self.line().await?);
         }
@@ -96,7 +107,15 @@ pub(crate) fn message(kind: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// A heartbeat that leaves the other one's patience to itself.
+const HASTE_MS: u64 = 1;
+
 /// A pulse of a node whose log ends at `end` and that follows nobody.
 pub(crate) fn pulse(end: u64) -> Vec<u8> {
-    [end, 0x0123_4567].map(u64::to_le_bytes).concat()
+    pulse_with(end, HASTE_MS)
+}
+
+/// The same with another heartbeat.
+pub(crate) fn pulse_with(end: u64, heartbeat_ms: u64) -> Vec<u8> {
+    [end, heartbeat_ms, 0x0123_4567].map(u64::to_le_bytes).concat()
 }

@@ -7,7 +7,7 @@ use distridata_core::log::sim::SimDir;
 use runtime_traits::net::TcpListener;
 use runtime_traits::time::{self, Duration};
 
-use crate::raw::{FRAMES, Message, PULSE, Raw, SAFE, message, pulse};
+use crate::raw::{FRAMES, Message, PULSE, Raw, SAFE, message, pulse, pulse_with};
 use crate::support::{
     ask, client, eventually, following, info, info_number, same, stand, start, watched, write,
 };
@@ -60,6 +60,55 @@ fn a_follower_that_falls_silent_is_given_up() {
             (info_number(&node, "replication", "connected_slaves").await == 0).then_some(())
         })
         .await;
+    });
+}
+
+/// A heartbeat of somebody calmer than [`lively`] nodes.
+const CALM_MS: u64 = 300;
+
+/// Otherwise a node with a short heartbeat would lose every one with a long heartbeat, for ever.
+#[test]
+fn who_has_a_longer_heartbeat_is_waited_for_longer() {
+    watched(async {
+        let patience = Duration::from_millis(5 * CALM_MS);
+        let node = start(SimDir::new(), lively()).await;
+        let begun = Instant::now();
+        let (raw, _) = Raw::follow_with(node.addr(), 0, 0, CALM_MS).await;
+        raw.ended().await;
+        assert!(begun.elapsed() >= patience, "a follower's: {:?}", begun.elapsed());
+
+        let (listener, settings) = listener().await;
+        let _node = start(SimDir::new(), settings).await;
+        let (raw, _, _) = Raw::accept(&listener).await;
+        let begun = Instant::now();
+        raw.send(b"+RESTART\r\n").await.unwrap();
+        raw.say(PULSE, &pulse_with(0, CALM_MS)).await.unwrap();
+        raw.ended().await;
+        assert!(begun.elapsed() >= patience, "a primary's: {:?}", begun.elapsed());
+    });
+}
+
+/// A follower says in INFO how far its primary is: it has to hear of it under load, too.
+#[test]
+fn a_primary_that_always_has_frames_to_send_still_says_how_far_it_is() {
+    watched(async {
+        let settings = Settings { heartbeat: CALM, ..Settings::default() };
+        let node = start(SimDir::new(), settings).await;
+        let (raw, _) = Raw::follow(node.addr(), 0, 0).await;
+        let writing = async {
+            let mut client = client(&node).await;
+            loop {
+                client.call(&["SET", "key", "v"]).await.unwrap();
+            }
+        };
+        let hearing = async {
+            for _ in 0..4 {
+                while raw.hear().await.unwrap().kind != PULSE {
+                    raw.say(SAFE, &[0; 8]).await.unwrap();
+                }
+            }
+        };
+        futures_lite::future::or(hearing, writing).await;
     });
 }
 

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -13,6 +14,7 @@ use runtime_traits::{io, task};
 pub(super) struct Node {
     pub(super) runtime: &'static str,
     pub(super) addr: SocketAddr,
+    /// With the pipe that it reads: where that ends, it ends.
     process: Child,
     /// Kept, so that the node can go on printing.
     _said: BufReader<ChildStdout>,
@@ -65,17 +67,20 @@ fn start(plan: &Plan) -> io::Result<Node> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["serve", "--runtime", plan.runtime, "--listen", &plan.listen.to_string()]);
     command.args([Path::new("--data"), &plan.data]);
+    command.args(["--demo", &std::process::id().to_string()]);
     if let Some(primary) = plan.follow {
         command.args(["--follow", &primary.to_string()]);
     }
     let notes_file = File::options().create(true).append(true).open(&notes)?;
-    let mut process = command.stdout(Stdio::piped()).stderr(notes_file).spawn()?;
+    // Ctrl-C is for the demo alone: its nodes have to tidy up.
+    command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(notes_file);
+    let mut process = command.spawn()?;
     let stdout = process.stdout.take().ok_or_else(|| io::Error::other("no output"))?;
     let mut said = BufReader::new(stdout);
     match heard_address(&mut said)? {
         Some(addr) => Ok(Node { runtime: plan.runtime, addr, process, _said: said }),
         None => {
-            let status = process.wait()?;
+            let status = process.wait()?; // which closes its input
             let words = std::fs::read_to_string(&notes).unwrap_or_default();
             Err(io::Error::other(format!("the node on {} ended ({status}): {words}", plan.runtime)))
         }

@@ -1,6 +1,8 @@
 //! Clients that do not speak RESP, ask for too much, or leave in the middle of a command.
 
-use crate::support::{Client, Launch, Node, TestDir, request, resident_kib, runtimes, until};
+use crate::support::{
+    Client, Launch, Node, TestDir, redis_cli_fed, request, resident_kib, runtimes, until,
+};
 
 /// What is sent, and what the error says.
 fn malformed() -> Vec<(Vec<u8>, &'static str)> {
@@ -17,10 +19,10 @@ fn malformed() -> Vec<(Vec<u8>, &'static str)> {
         (text("SET a \"b\r\n"), "unbalanced quotes"),
         ([b'a'; 100_000].to_vec(), "too big inline request"),
         // Limits that the node was started with.
-        (request(&["SET", "a", &"b".repeat(1001)]), "invalid bulk length"),
+        (request(&["SET", "a", &"b".repeat(1001)]), "invalid bulk length: at most 1000 bytes"),
         (
             request(&["MSET", "a", &"b".repeat(900), "c", &"d".repeat(900), "e", &"f".repeat(900)]),
-            "too big command",
+            "too big command: at most 2000 bytes",
         ),
     ]
 }
@@ -32,8 +34,7 @@ fn what_is_no_request_is_answered_with_its_reason_and_the_connection_ends() {
     assert_eq!(node.ask(&["SET", "a", "before"]), "OK");
     for (bytes, reason) in malformed() {
         let mut client = Client::connect(node.addr);
-        // The server may close while we still send: then this is an error, and the answer is there.
-        let _ = client.send(&bytes);
+        client.send(&bytes).unwrap();
         let answer = String::from_utf8(client.rest()).unwrap();
         let start = String::from_utf8_lossy(&bytes[..bytes.len().min(40)]).into_owned();
         assert!(answer.starts_with("-ERR Protocol error: "), "{start:?}: {answer:?}");
@@ -41,6 +42,18 @@ fn what_is_no_request_is_answered_with_its_reason_and_the_connection_ends() {
         assert!(answer.ends_with("\r\n"), "{start:?}: {answer:?}");
     }
     assert_eq!(node.ask(&["GET", "a"]), "before", "the node lives, and nothing was done");
+}
+
+/// It sends all of its command before it reads an answer.
+#[test]
+fn redis_cli_hears_why_its_value_is_refused() {
+    let dir = TestDir::new();
+    for runtime in runtimes() {
+        let node = Launch::at(dir.join(&runtime)).on(&runtime).with("--max-value", "1000").start();
+        let told = redis_cli_fed(node.addr, &["-x", "SET", "big"], &vec![b'0'; 70_000_000]);
+        assert_eq!(told, "ERR Protocol error: invalid bulk length: at most 1000 bytes");
+        assert_eq!(node.ask(&["EXISTS", "big"]), "0");
+    }
 }
 
 #[test]

@@ -153,6 +153,11 @@ fn one_client_too_many_is_told_so() {
     assert_eq!((one.ask(&["PING"]), two.ask(&["PING"])), ("PONG".into(), "PONG".into()));
     let told = Client::connect(node.addr).rest();
     assert_eq!(String::from_utf8(told).unwrap(), "-ERR max number of clients reached\r\n");
+    // Followers take no seats, and find their way in when there is none.
+    let follower = Launch::at(dir.join("follower")).follow(node.addr).start();
+    crate::support::until_true("it follows", || follower.info("master_link_status") == "up");
+    let clients = one.ask(&["INFO", "clients"]);
+    assert!(clients.contains("connected_clients:2\r\n"), "{clients}");
     drop(one);
     crate::support::until_true("there is room again", || {
         let mut three = Client::connect(node.addr);

@@ -1,7 +1,9 @@
 //! The data directory: in use, of a newer program, torn at its end, damaged in the middle.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::support::{Launch, Node, TestDir, runtimes};
@@ -74,6 +76,19 @@ fn what_cannot_be_a_directory_or_an_address_is_refused_by_name() {
     let refused = Launch::at(dir.join("other")).with("--listen", &addr).refused();
     assert_eq!(refused.code, Some(1));
     assert!(refused.said.contains(&format!("cannot listen at {addr}")), "{refused:?}");
+    assert!(!dir.join("other").exists(), "nothing is left behind");
+
+    let named = Launch::at(dir.join("named")).with("--listen", "localhost:0").start();
+    assert_eq!(named.ask(&["PING"]), "PONG");
+}
+
+#[test]
+fn an_argument_that_is_no_text_is_refused_by_name() {
+    let dir = TestDir::new();
+    let refused =
+        Launch::at(dir.join("data")).with("--follow", OsStr::from_bytes(b"\xFF")).refused();
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.said.contains("is not UTF-8"), "{refused:?}");
 }
 
 #[test]
@@ -81,19 +96,39 @@ fn a_log_of_a_newer_format_is_refused_and_left_alone() {
     let dir = TestDir::new();
     let data = dir.join("data");
     killed_after(&Launch::at(&data), 5);
-    let log = data.join(LOG);
-    let mut bytes = fs::read(&log).unwrap();
+    newer_is_refused(&data, LOG);
+}
+
+#[test]
+fn a_snapshot_of_a_newer_format_is_refused_and_left_alone() {
+    let dir = TestDir::new();
+    let data = dir.join("data");
+    let node = Launch::at(&data).start();
+    write(&node, 5);
+    assert!(node.ask(&["COMPACT"]).starts_with("compacted: "));
+    node.kill();
+    let names = content(&data).into_keys().map(|path| path.file_name().unwrap().to_owned());
+    let names = names.map(|name| name.into_string().unwrap());
+    let snapshots: Vec<String> = names.filter(|name| name.starts_with("snapshot-")).collect();
+    assert_eq!(snapshots.len(), 1, "{snapshots:?}");
+    newer_is_refused(&data, &snapshots[0]);
+}
+
+/// Makes a file one of the next version.
+fn newer_is_refused(data: &Path, name: &str) {
+    let path = data.join(name);
+    let mut bytes = fs::read(&path).unwrap();
     bytes[8..12].copy_from_slice(&2_u32.to_le_bytes());
     let crc = crc32(&[&bytes[..12], &bytes[16..HEADER]].concat());
     bytes[12..16].copy_from_slice(&crc.to_le_bytes());
-    fs::write(&log, &bytes).unwrap();
-    let before = content(&data);
-    for launch in [Launch::at(&data), Launch::at(&data).flag("--cut-damaged")] {
+    fs::write(&path, &bytes).unwrap();
+    let before = content(data);
+    for launch in [Launch::at(data), Launch::at(data).flag("--cut-damaged")] {
         let refused = launch.refused();
         assert_eq!(refused.code, Some(1));
-        let parts = [LOG, "format version 2", "nothing was changed"];
+        let parts = [name, "format version 2", "nothing was changed"];
         parts.iter().for_each(|part| assert!(refused.said.contains(part), "{refused:?}"));
-        assert_eq!(content(&data), before);
+        assert_eq!(content(data), before);
     }
 }
 

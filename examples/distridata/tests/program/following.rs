@@ -37,6 +37,15 @@ fn a_follower_of_a_follower_of_a_follower_has_the_data() {
 }
 
 #[test]
+fn who_never_reached_its_primary_does_not_say_that_it_was_lost() {
+    let dir = TestDir::new();
+    let nobody = ([127, 0, 0, 1], 1).into();
+    let node = Launch::at(dir.join("data")).follow(nobody).start();
+    node.until_said("cannot follow 127.0.0.1:1: ");
+    assert_eq!(node.count_said("lost "), 0, "{}", node.said());
+}
+
+#[test]
 fn a_node_that_follows_itself_says_so_and_does_not_spin() {
     for runtime in runtimes() {
         let dir = TestDir::new();
@@ -149,7 +158,7 @@ fn a_follower_waits_for_a_primary_that_is_not_there_yet() {
     let dir = TestDir::new();
     let relay = Relay::new();
     let follower = Launch::at(dir.join("follower")).follow(relay.addr()).start();
-    follower.until_said("lost ");
+    follower.until_said("cannot follow ");
     assert_eq!(follower.ask(&["PING"]), "PONG");
     assert_eq!(follower.info("master_link_status"), "down");
     let primary = Launch::at(dir.join("primary")).start();

@@ -17,6 +17,7 @@ mod bad_input;
 mod commands;
 mod compaction;
 mod crowds;
+mod demo;
 mod directory;
 mod expiry;
 mod following;

@@ -82,12 +82,11 @@ impl Client {
         Ok(Answer::Bulk(bytes))
     }
 
-    /// All that comes until the server closes the connection, gently or not.
+    /// All that comes until the server closes the connection, which it does gently.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         match self.stream.read_to_end(&mut bytes) {
             Ok(_) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => bytes,
             Err(error) => panic!("the server does not close the connection: {error}"),
         }
     }

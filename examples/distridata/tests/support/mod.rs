@@ -23,7 +23,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) use client::{Client, request};
-pub(crate) use node::{Launch, Node, agree, runtimes};
+pub(crate) use node::{Launch, Node, PROGRAM, agree, runtimes};
 pub(crate) use relay::Relay;
 pub(crate) use tools::{
     Benchmark, Running, announced_lines, raise_descriptor_limit, redis_cli, redis_cli_fed,

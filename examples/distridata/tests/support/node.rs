@@ -12,7 +12,7 @@ use distridata_core::client::Answer;
 
 use super::{Client, until};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_distridata");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_distridata");
 
 /// The runtimes that the program knows, in its own order: it names them when it is given another.
 pub(crate) fn runtimes() -> Vec<String> {

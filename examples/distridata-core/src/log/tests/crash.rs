@@ -25,7 +25,7 @@ fn script(dir: &SimDir, reached: &mut Reached) {
         reached.synced = reached.appended;
         append_some(&mut log, reached, round % 2);
         if take_snapshot(&mut log, start, reached).is_ok() {
-            let _ = log.forget_before(start);
+            let _ = log.tail().forget_before(start);
         }
     }
     append_some(&mut log, reached, 2);
@@ -65,7 +65,7 @@ fn crashes(dir: &SimDir, tears: std::ops::Range<u64>) -> impl Iterator<Item = Cr
 fn open_after(left: &SimDir, how: Crash) -> (Log, Seen) {
     match try_open(left, false) {
         Ok(opened) => opened,
-        Err(error) if matches!(how, Crash::Tear(_)) && error.is_cuttable() => {
+        Err(error) if matches!(how, Crash::Tear(_)) && is_cuttable(&error) => {
             try_open(left, true).unwrap()
         }
         Err(error) => panic!("{how:?}: {error}\n{left:?}"),
@@ -252,7 +252,7 @@ fn random_steps(dir: &SimDir, chance: &mut Chance, reached: &mut Reached) {
                 if let Ok(start) = log.rotate() {
                     reached.synced = reached.appended;
                     if take_snapshot(&mut log, start, reached).is_ok() && chance.below(2) == 0 {
-                        let _ = log.forget_before(start);
+                        let _ = log.tail().forget_before(start);
                     }
                 }
             }

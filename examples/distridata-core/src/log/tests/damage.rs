@@ -10,7 +10,7 @@ fn small() -> (SimDir, u32) {
     let (mut log, _) = open(&dir);
     append(&mut log, 1, 0..3);
     let start = snapshot(&mut log, 1, 3).unwrap();
-    log.forget_before(start).unwrap();
+    log.tail().forget_before(start).unwrap();
     append(&mut log, 1, 3..5);
     log.rotate().unwrap();
     append(&mut log, 1, 5..8);
@@ -26,7 +26,7 @@ fn size(dir: &SimDir, name: &str) -> usize {
 fn notice(dir: &SimDir, count: u32, lost_max: u32, what: &str) {
     let before = format!("{dir:?}");
     match try_open(&dir.after(Crash::Kill), false) {
-        Err(error) => assert!(error.is_damaged(), "{what}: {error}"),
+        Err(error) => assert!(is_damaged(&error), "{what}: {error}"),
         Ok((_, seen)) => {
             assert!(seen.report.cut.is_some_and(|cut| !cut.damaged), "{what}: not noticed");
             assert!((count - lost_max..count).contains(&seen.count), "{what}: {}", seen.count);
@@ -36,7 +36,7 @@ fn notice(dir: &SimDir, count: u32, lost_max: u32, what: &str) {
     if let Some(error) = refused {
         assert_eq!(format!("{dir:?}"), before, "{what}: a refused log is not changed");
         let cut = try_open(dir, true);
-        assert_eq!(cut.is_ok(), error.is_cuttable(), "{what}: {error}");
+        assert_eq!(cut.is_ok(), is_cuttable(&error), "{what}: {error}");
         if let Ok((_, seen)) = cut {
             assert!(seen.count < count && seen.report.cut.is_some(), "{what}: {seen:?}");
             assert_eq!(reopen(dir).1.count, seen.count, "{what}: it is cut once");
@@ -119,7 +119,7 @@ fn the_refusal_names_file_and_place_and_says_what_to_do() {
 fn damage_in_an_earlier_segment_takes_the_later_ones_with_it() {
     let (dir, _) = small();
     dir.edit(&Kind::Segment.name(offset(3)), |bytes| *bytes.last_mut().unwrap() ^= 1);
-    assert!(try_open(&dir, false).unwrap_err().is_cuttable());
+    assert!(is_cuttable(&try_open(&dir, false).unwrap_err()));
     let (mut log, seen) = try_open(&dir, true).unwrap();
     assert_eq!(seen.count, 4);
     assert_eq!(seen.report.cut.unwrap().bytes, offset(8) - offset(4));
@@ -138,7 +138,7 @@ fn a_missing_file_is_noticed() {
         match try_open(&left, false) {
             Ok(_) => assert!(last, "without {name}"),
             // What a snapshot held is not in the log behind it: there is nothing to be cut.
-            Err(error) => assert_eq!(error.is_cuttable(), name.starts_with("log-"), "{error}"),
+            Err(error) => assert_eq!(is_cuttable(&error), name.starts_with("log-"), "{error}"),
         }
     }
 }
@@ -154,7 +154,6 @@ fn files_of_a_newer_version_are_refused_and_not_changed() {
         let before = format!("{dir:?}");
         for cut in [false, true] {
             let error = try_open(&dir, cut).unwrap_err();
-            assert!(error.is_newer_version());
             let text = error.to_string();
             assert!(text.contains("version 7") && text.contains("version 1"), "{text}");
         }
@@ -184,7 +183,7 @@ fn a_disk_that_cannot_be_read_is_an_error_and_no_damage() {
                 assert!(nth > 5 && seen.count == 8);
                 break;
             }
-            Err(error) => assert!(!error.is_damaged(), "{error}"),
+            Err(error) => assert!(!is_damaged(&error), "{error}"),
         }
     }
 }

@@ -52,7 +52,7 @@ fn an_installed_snapshot_replaces_everything() {
     let received = receive(&log, &sent(6)).unwrap();
     assert_eq!(received.consistent_at(), offset(6));
     log.install(received).unwrap();
-    assert_eq!((log.end(), log.safe()), (offset(6), offset(6)));
+    assert_eq!((log.end(), log.synced()), (offset(6), offset(6)));
     assert_eq!(log.tail().newest_snapshot().unwrap().0.offset(), offset(6));
     append(&mut log, 2, 6..8);
     log.sync().unwrap();
@@ -80,14 +80,14 @@ fn a_snapshot_that_is_not_whole_is_not_taken() {
     let (offset, body) = sent(6);
     for len in 0..body.len() {
         let error = receive(&log, &(offset, body[..len].to_vec())).err().unwrap();
-        assert!(error.is_damaged(), "{error}");
+        assert!(is_damaged(&error), "{error}");
     }
     for bit in 0..body.len() * 8 {
         let mut bad = body.clone();
         bad[bit / 8] ^= 1 << (bit % 8);
         let mut incoming = log.incoming(offset).unwrap();
         incoming.write(&bad).unwrap();
-        assert!(incoming.check(&mut |_| Ok(())).err().unwrap().is_damaged(), "bit {bit}");
+        assert!(is_damaged(&incoming.check(&mut |_| Ok(())).err().unwrap()), "bit {bit}");
     }
     let mut incoming = log.incoming(offset + 1).unwrap();
     incoming.write(&body).unwrap();
@@ -139,16 +139,18 @@ fn script(dir: &SimDir, sent: Option<&(u64, Vec<u8>)>, first: u64) -> (Option<u3
 
 const FAULTS: [Fault; 5] = [Fault::Stop, Fault::NoSpace, Fault::Io, Fault::Late, Fault::Short];
 
+/// How many operations of the script a fault can hit.
+fn operations(sent: Option<&(u64, Vec<u8>)>) -> u64 {
+    let dir = SimDir::new();
+    drop(old(&dir, 7));
+    let before = dir.operations();
+    let dir = SimDir::new();
+    script(&dir, sent, u64::MAX / 8);
+    dir.operations() - before
+}
+
 fn replace_with_each_fault(sent: Option<&(u64, Vec<u8>)>) {
-    let seed = seed();
-    let total = {
-        let dir = SimDir::new();
-        drop(old(&dir, 7));
-        let before = dir.operations();
-        let dir = SimDir::new();
-        script(&dir, sent, u64::MAX / 8);
-        dir.operations() - before
-    };
+    let (seed, total) = (seed(), operations(sent));
     let (mut olds, mut news) = (0, 0);
     for first in 0..(total + 1) * 5 {
         let dir = SimDir::new();
@@ -184,4 +186,36 @@ fn a_fault_at_any_operation_of_installing_leaves_the_old_log_or_the_new_one() {
 #[test]
 fn a_fault_at_any_operation_of_a_reset_leaves_the_old_log_or_the_new_one() {
     replace_with_each_fault(None);
+}
+
+/// A process that is killed anywhere while it replaces its log, and then, wherever it is in opening
+/// what there is, killed again or without power.
+fn open_with_each_crash(sent: Option<&(u64, Vec<u8>)>) {
+    let seed = seed();
+    for first in (0..(operations(sent) + 1) * 5).step_by(5) {
+        let dir = SimDir::new();
+        let (old, new) = script(&dir, sent, first);
+        for stop in 0.. {
+            let left = dir.after(Crash::Kill);
+            left.fail_at(stop, Fault::Stop);
+            let opened = try_open(&left, false).ok().map(|(_, seen)| seen.history);
+            let tears = (seed..seed.saturating_add(30)).map(Crash::Tear);
+            for how in [Crash::Kill, Crash::Lose].into_iter().chain(tears) {
+                let (_, seen) = open(&left.after(how));
+                let text = format!("{first} {stop} {how:?}: {old:?} {new:?} {seen:?}");
+                let safe = if seen.history == Some(1) { old } else { new };
+                assert!(safe.is_some_and(|safe| seen.count >= safe), "{text}");
+                assert!(opened.is_none_or(|history| history == seen.history), "{text}");
+            }
+            if opened.is_some() {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_crash_while_a_replaced_log_is_opened_leaves_the_old_log_or_the_new_one() {
+    open_with_each_crash(Some(&sent(4)));
+    open_with_each_crash(None);
 }

@@ -54,7 +54,7 @@ fn readers_begin_where_there_is_something() {
     append(&mut log, 1, 0..5);
     let start = snapshot(&mut log, 1, 5).unwrap();
     append(&mut log, 1, 5..6);
-    log.forget_before(start).unwrap();
+    log.tail().forget_before(start).unwrap();
     let tail = log.tail();
     assert!(tail.start(start - 1).is_none(), "forgotten");
     assert!(tail.start(offset(6) + 1).is_none(), "beyond the end");
@@ -70,7 +70,7 @@ fn what_the_newest_snapshot_needs_is_never_forgotten() {
     let start = snapshot(&mut log, 1, 3).unwrap();
     append(&mut log, 1, 3..6);
     log.rotate().unwrap();
-    log.forget_before(u64::MAX).unwrap();
+    log.tail().forget_before(u64::MAX).unwrap();
     assert_eq!(log.tail().first_offset(), start);
     assert_eq!(reopen(&dir).1.count, 6);
 }
@@ -90,7 +90,7 @@ fn older_segments_are_read_after_opening_so_far_as_there_is_no_gap() {
     dir.edit(&name, |bytes| bytes.truncate(40)); // older than the snapshot: it is not replayed
     let (log, _) = open(&dir);
     assert_eq!(log.tail().first_offset(), offset(6));
-    log.forget_before(u64::MAX).unwrap();
+    log.tail().forget_before(u64::MAX).unwrap();
     assert_eq!(dir.list().unwrap().len(), 2, "the others are forgotten, too: {dir:?}");
 }
 
@@ -107,7 +107,7 @@ fn a_slow_reader_goes_on_after_its_files_are_forgotten() {
         let start = snapshot(&mut log, 1, appended).unwrap();
         append(&mut log, 1, appended..appended + 3);
         appended += 3;
-        log.forget_before(start).unwrap();
+        log.tail().forget_before(start).unwrap();
     }
     assert!(format!("{dir:?}").matches("log-").count() == 1, "{dir:?}");
     bytes.extend(read_all(&mut reader, 50, u64::MAX));
@@ -122,7 +122,7 @@ fn a_snapshot_stays_readable_after_it_is_forgotten() {
     let (file, mut reader) = log.tail().newest_snapshot().unwrap();
     append(&mut log, 1, 3..6);
     let start = snapshot(&mut log, 1, 6).unwrap();
-    log.forget_before(start).unwrap();
+    log.tail().forget_before(start).unwrap();
     assert_eq!((file.offset(), file.consistent_at()), (offset(3), offset(3)));
     let mut body = Vec::new();
     file.read_at(&mut body, usize::MAX, 0).unwrap();
@@ -172,7 +172,7 @@ fn threads_read_while_the_log_grows() {
             log.append(&payload(1, number)).unwrap();
             if chance.below(50) == 0 {
                 let start = snapshot(&mut log, 1, number + 1).unwrap();
-                log.forget_before(start).unwrap();
+                log.tail().forget_before(start).unwrap();
             }
         }
     });

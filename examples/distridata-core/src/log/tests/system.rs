@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::log::files::SystemDir;
+use crate::log::system::create;
 use std::path::{Path, PathBuf};
 
 /// A directory that is removed in the end.
@@ -49,7 +50,7 @@ fn a_log_on_disk_comes_back() {
     let start = snapshot(&mut log, 1, 5).unwrap();
     append(&mut log, 1, 5..7);
     log.sync().unwrap();
-    log.forget_before(start).unwrap();
+    log.tail().forget_before(start).unwrap();
     drop(log);
     let mut seen = Seen::default();
     let system = Arc::new(SystemDir::open(dir.path()).unwrap());
@@ -69,7 +70,7 @@ fn a_slow_reader_reads_files_without_names() {
     append(&mut log, 1, 0..5);
     let mut reader = log.tail().start(0).unwrap();
     let start = snapshot(&mut log, 1, 5).unwrap();
-    log.forget_before(start).unwrap();
+    log.tail().forget_before(start).unwrap();
     let mut bytes = Vec::new();
     let _ = reader.read(&mut bytes, usize::MAX, u64::MAX).unwrap();
     assert_eq!(bytes.len() as u64, offset(5));
@@ -79,4 +80,31 @@ fn a_slow_reader_reads_files_without_names() {
 fn a_place_that_cannot_be_a_directory_is_named() {
     let text = SystemDir::open("/dev/null/data").unwrap_err().to_string();
     assert!(text.contains("/dev/null/data cannot be created"), "{text}");
+}
+
+#[test]
+fn the_names_of_all_directories_that_were_created_are_synced() {
+    let dir = TempDir::new("nested");
+    let root = dir.path().to_owned();
+    let synced = |path: &str| {
+        let mut synced = Vec::new();
+        let mut sync = |path: &Path| {
+            synced.push(path.to_owned());
+            Ok(())
+        };
+        create(&root.join(path), &mut sync).unwrap();
+        assert!(root.join(path).is_dir());
+        synced
+    };
+    let temp = std::env::temp_dir();
+    assert_eq!(synced("a/b"), [root.join("a"), root.clone(), temp], "each in its parent");
+    assert_eq!(synced("a/b"), [root.join("a")], "whoever created it may not have come to that");
+    let here = PathBuf::from("src");
+    let mut seen = Vec::new();
+    create(&here, &mut |path| {
+        seen.push(path.to_owned());
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(seen, [Path::new(".")], "a path without a parent");
 }

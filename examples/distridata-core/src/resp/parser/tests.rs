@@ -120,13 +120,13 @@ fn errors_are_worded_like_those_of_redis() {
     assert_eq!(error("*6\r\n"), of("invalid multibulk length"));
     assert_eq!(error("*1\r\n:3\r\n"), of("expected '$', got ':'"));
     assert_eq!(error("*1\r\n\n"), of("expected '$', got ' '"));
-    assert_eq!(error("*1\r\n$101\r\n"), of("invalid bulk length"));
+    assert_eq!(error("*1\r\n$101\r\n"), of("invalid bulk length: at most 100 bytes"));
     assert_eq!(error("*1\r\n$-1\r\n"), of("invalid bulk length"));
     assert_eq!(error("get \"k\r\n"), of("unbalanced quotes in request"));
     assert_eq!(error(&"x".repeat(61)), of("too big inline request"));
     assert_eq!(error(&"*1\r\n$90\r\n".replace("$90", "$90 ")), of("invalid bulk length"));
     let two = format!("*2\r\n$90\r\n{}\r\n$90\r\n", "x".repeat(90));
-    assert_eq!(error(&two), of("too big command"));
+    assert_eq!(error(&two), of("too big command: at most 160 bytes"));
 }
 
 #[test]
