@@ -36,6 +36,12 @@ pub enum Why {
 /// - **FAIR-3** (must) Neither do two that wake each other.
 /// - **FAIR-5** (should) Where there are several workers, tasks behind a poll that takes long are run
 ///   by another one. The root future and tasks take turns.
+/// - **WAKE-3** (must) Of any sequence of wakes, the last one leads to a poll: whoever says "I sleep"
+///   looks at the queue afterwards.
+/// - **WAKE-5** (must) Wakers may be used while the runtime ends, and after. That brings no task back
+///   and keeps no memory.
+/// - **WAKE-8** (must) A wake neither polls nor drops a task before it returns, also at the end, so that
+///   no chain of wakes needs a stack of its own length.
 /// - **SHUTDOWN-3** (must) During and after shutdown `spawn` gives the task back or drops it; its
 ///   handle resolves *cancelled*.
 ///
