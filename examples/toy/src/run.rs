@@ -123,7 +123,8 @@ impl Shared {
         self.locals.close_all();
         self.drop_queue();
         let mut inner = self.lock();
-        while inner.blocking > 0 {
+        // Called inside one of its own closures, it cannot wait for that.
+        while inner.blocking > usize::from(self.is_in_closure()) {
             inner = self.bell.wait(inner).unwrap_or_else(PoisonError::into_inner);
         }
     }

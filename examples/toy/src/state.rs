@@ -60,6 +60,7 @@ pub(crate) struct Inner {
     last_home: u32,
     /// Blocking jobs that have not ended.
     pub(crate) blocking: usize,
+    /// No new task is taken.
     pub(crate) closed: bool,
     /// The end is at work: it drops what is queued.
     closing: bool,
