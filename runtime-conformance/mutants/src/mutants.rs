@@ -1,6 +1,7 @@
 //! All mutants, one file for each group. To add one, only that file changes.
 
 pub(crate) mod benign;
+pub(crate) mod benign_b;
 pub(crate) mod benign_a;
 pub(crate) mod benign_d;
 pub(crate) mod blocking;
@@ -58,6 +59,7 @@ const GROUPS: &[Group] = &[
     (leak::MUTANTS, leak::IMPOSSIBLE),
     (sim::MUTANTS, sim::IMPOSSIBLE),
     (benign::VARIANTS, &[]),
+    (benign_b::VARIANTS, &[]),
     (benign_a::VARIANTS, &[]),
     (benign_d::VARIANTS, &[]),
 ];
