@@ -31,36 +31,36 @@ use watch::{Ask, Fault, Faulty, Op, Watched, is_pipe, is_unix};
 
 pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant::twist("M-REACTOR-1", "What can be read at registration is reported with more.", || {
-        Faulty::new(|| MissesWhatWasThere)
+        Faulty::twist(|| MissesWhatWasThere)
     })
     .breaks(&["REACTOR-1"])
     .detected(Detection::Hangs),
     Mutant::twist("M-REACTOR-2", "Bytes that come while a read is tried are not noticed.", || {
-        Faulty::new(|| MissesWhatComes)
+        Faulty::twist(|| MissesWhatComes)
     })
     .breaks(&["REACTOR-2"])
     .detected(Detection::Hangs),
     Mutant::twist("M-REACTOR-3", "A write that has to wait takes the reader's place.", || {
-        Faulty::new(|| OnePlace)
+        Faulty::twist(|| OnePlace)
     })
     .breaks(&["REACTOR-3"])
     .detected(Detection::Hangs),
     Mutant::twist("M-REACTOR-4", "A pipe's writer is not told of an error alone.", || {
-        Faulty::new(|| NeedsReadiness(Dir::Write))
+        Faulty::twist(|| NeedsReadiness(Dir::Write))
     })
     .breaks(&["REACTOR-4"])
     .detected(Detection::Hangs),
     Mutant::twist("M-REACTOR-4b", "A pipe's reader is not told of a hang-up alone.", || {
-        Faulty::new(|| NeedsReadiness(Dir::Read))
+        Faulty::twist(|| NeedsReadiness(Dir::Read))
     })
     .breaks(&["REACTOR-4"])
     .detected(Detection::Hangs),
     Mutant::twist("M-REACTOR-5", "The fifth read in a row that would block says so.", || {
-        Faulty::new(|| LetsOut)
+        Faulty::twist(|| LetsOut)
     })
     .breaks(&["REACTOR-5"]),
     Mutant::twist("M-REACTOR-6", "A source is released when the next one is deregistered.", || {
-        Faulty::new(KeepsOne::default)
+        Faulty::twist(KeepsOne::default)
     })
     .breaks(&["REACTOR-6"])
     .detected(Detection::Hangs),
@@ -73,7 +73,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         .breaks(&["REACTOR-8"])
         .detected(Detection::Hangs),
     Mutant::twist("M-REACTOR-9", "A source that hung up is asked over and over.", || {
-        Faulty::new(|| Spins)
+        Faulty::twist(|| Spins)
     })
     .breaks(&["REACTOR-9"])
     .detected(Detection::Burns),

@@ -274,7 +274,9 @@ mod memory {
     }
 
     /// Threads that wait.
-    pub(super) struct Controls(Vec<(Option<Sender<()>>, Option<thread::JoinHandle<()>>)>);
+    pub(super) struct Controls(Vec<Waiting>);
+
+    type Waiting = (Option<Sender<()>>, Option<thread::JoinHandle<()>>);
 
     impl Drop for Controls {
         fn drop(&mut self) {
