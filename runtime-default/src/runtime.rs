@@ -17,7 +17,7 @@ use crate::pool::{Pool, PoolConfig, ThreadHook};
 use crate::seat::Seat;
 use crate::shared::{Shared, SharedRef};
 use crate::sync::{has_ended, now, thread};
-use crate::worker;
+use crate::{mutants, worker};
 
 /// A runtime, and its threads.
 ///
@@ -246,9 +246,11 @@ impl Drop for Hooks {
 /// The pool for closures that block.
 fn blocking_pool(builder: &Builder) -> Pool<Task> {
     let name = builder.thread_name.clone();
+    use crate::sync::{has_ended, now, thread};
+    use crate::{mutants, worker};
     Pool::new(PoolConfig {
         max_threads: builder.max_blocking_threads,
-        keep_alive: builder.blocking_keep_alive,
+        keep_alive: if impatient { Duration::ZERO } else { builder.blocking_keep_alive },
         name: Arc::new(move |number| format!("{}-blocking", name(number))),
         on_start: builder.on_thread_start.clone(),
         on_stop: builder.on_thread_stop.clone(),

@@ -1,6 +1,7 @@
 //! All mutants, one file for each group. To add one, only that file changes.
 
 pub(crate) mod benign;
+pub(crate) mod benign_c;
 pub(crate) mod benign_a;
 pub(crate) mod benign_b;
 pub(crate) mod benign_d;
@@ -59,6 +60,7 @@ const GROUPS: &[Group] = &[
     (leak::MUTANTS, leak::IMPOSSIBLE),
     (sim::MUTANTS, sim::IMPOSSIBLE),
     (benign::VARIANTS, &[]),
+    (benign_c::VARIANTS, &[]),
     (benign_b::VARIANTS, &[]),
     (benign_a::VARIANTS, &[]),
     (benign_d::VARIANTS, &[]),
