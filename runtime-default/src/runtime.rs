@@ -246,8 +246,7 @@ impl Drop for Hooks {
 /// The pool for closures that block.
 fn blocking_pool(builder: &Builder) -> Pool<Task> {
     let name = builder.thread_name.clone();
-    use crate::sync::{has_ended, now, thread};
-    use crate::{mutants, worker};
+    let impatient = mutants::on("E-11");
     Pool::new(PoolConfig {
         max_threads: builder.max_blocking_threads,
         keep_alive: if impatient { Duration::ZERO } else { builder.blocking_keep_alive },
