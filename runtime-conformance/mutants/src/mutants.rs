@@ -1,9 +1,9 @@
 //! All mutants, one file for each group. To add one, only that file changes.
 
 pub(crate) mod benign;
-pub(crate) mod benign_c;
 pub(crate) mod benign_a;
 pub(crate) mod benign_b;
+pub(crate) mod benign_c;
 pub(crate) mod benign_d;
 pub(crate) mod blocking;
 pub(crate) mod blockon;
