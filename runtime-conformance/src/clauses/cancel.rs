@@ -7,8 +7,14 @@ use std::time::Duration;
 
 use runtime_traits::JoinError;
 
-use crate::case::{Case, await_outside};
+use crate::case::{Case, Untested};
+use crate::rig::{Rig, await_outside};
 use crate::toolbox::{Gate, Probe, WakeCount, hand_poll};
+
+pub(crate) const CASES: &[Case] =
+    &[Case::new("CANCEL-5", cancel_5_cancelled_means_that_the_destructor_returned).stochastic()];
+
+pub(crate) const UNTESTED: &[Untested] = &[];
 
 /// How often, and how far apart, the handle is looked at while the destructor stands still.
 const LOOKS: usize = 100;
@@ -21,21 +27,21 @@ const APART: Duration = Duration::from_millis(1);
 /// gate opens, and the handle resolves. If it ever resolves with the gate shut, there is no excuse,
 /// so red is right; green is stochastic, because nothing says when a wrong answer would come.
 ///
-/// The subject is driven on another thread than the one that looks, so that this works for runtimes
+/// The runtime is driven on another thread than the one that looks, so that this works for runtimes
 /// that live inside `block_on`.
 ///
 /// If this fails, look for an outcome that is published before the future is dropped, or a destructor
 /// that is handed to a helper thread.
-pub(super) fn cancel_5_cancelled_means_that_the_destructor_returned(case: &Case<'_>) {
-    let subject = case.subject();
+fn cancel_5_cancelled_means_that_the_destructor_returned(rig: &Rig<'_>) {
+    let rt = rig.rt();
     let (probe, record) = Probe::new(usize::MAX);
     let slow = Arc::new(Slow::new());
     let in_task = SlowDrop(slow.clone());
-    let mut handle = subject.spawn(Box::pin(async move {
+    let mut handle = rt.spawn(async move {
         let _dropped_last = in_task;
         probe.await;
-    }));
-    case.drive_while(&*subject, "CANCEL-5: an aborted task to end", || {
+    });
+    rig.drive_while(&rt, "CANCEL-5: an aborted task to end", || {
         await_outside("CANCEL-5: the first poll of a task", record.polls().reached(1));
         handle.abort();
         slow.begun.wait();
@@ -52,7 +58,7 @@ pub(super) fn cancel_5_cancelled_means_that_the_destructor_returned(case: &Case<
         let cancelled = outcome.as_ref().is_err_and(JoinError::is_cancelled);
         assert!(cancelled, "CANCEL-5: an aborted task resolved {outcome:?}");
     });
-    case.shutdown(subject);
+    rig.shutdown(rt);
 }
 
 /// What a destructor and its observer share.

@@ -6,9 +6,20 @@ use std::task::Waker;
 
 use runtime_traits::Handle;
 
-use crate::Subject;
-use crate::case::Case;
+use crate::Cap;
+use crate::case::{Case, Untested};
+use crate::rig::Rig;
+use crate::rt::Rt;
 use crate::toolbox::{Probe, hand_poll};
+
+pub(crate) const CASES: &[Case] = &[
+    Case::new("CTX-3", ctx_3_leaving_a_scope_restores_the_previous_runtime),
+    Case::new("CTX-3", ctx_3_runners_need_not_end_in_reverse_order)
+        .part("runners", "do runners whose lifetimes do not nest leave each other's scope alone?")
+        .needs(&[Cap::Block]),
+];
+
+pub(crate) const UNTESTED: &[Untested] = &[];
 
 /// CTX-3: scopes nest, the innermost wins, and leaving restores exactly the previous one: at the end,
 /// by an early return, and when a wrapped future is dropped half-way.
@@ -18,41 +29,41 @@ use crate::toolbox::{Probe, hand_poll};
 ///
 /// If this fails, look for a scope that clears the thread-local where it should put the old value
 /// back, and for a `Runtime::enter` that leaves its host's context different from how it found it.
-pub(super) fn ctx_3_leaving_a_scope_restores_the_previous_runtime(case: &Case<'_>) {
-    let (a, b) = (case.subject(), case.subject());
-    let (in_a, in_b) = (Some(a.handle()), Some(b.handle()));
+fn ctx_3_leaving_a_scope_restores_the_previous_runtime(rig: &Rig<'_>) {
+    let (a, b) = (rig.rt(), rig.rt());
+    let (in_a, in_b) = (Some(a.handle().clone()), Some(b.handle().clone()));
     assert!(in_a != in_b, "CTX-3: two instances are one runtime: their tags are the same");
-    expect(&*a, None, "before any scope");
-    a.enter(&mut || {
-        expect(&*a, in_a.as_ref(), "in the outer scope");
-        b.enter(&mut || {
-            expect(&*b, in_b.as_ref(), "in the inner scope");
-            a.enter(&mut || expect(&*a, in_a.as_ref(), "in the innermost scope"));
-            expect(&*b, in_b.as_ref(), "after the innermost scope");
+    expect(&a, None, "before any scope");
+    a.enter(|| {
+        expect(&a, in_a.as_ref(), "in the outer scope");
+        b.enter(|| {
+            expect(&b, in_b.as_ref(), "in the inner scope");
+            a.enter(|| expect(&a, in_a.as_ref(), "in the innermost scope"));
+            expect(&b, in_b.as_ref(), "after the innermost scope");
         });
-        expect(&*a, in_a.as_ref(), "after the inner scope");
-        assert!(early_return(&*b).is_err());
-        expect(&*a, in_a.as_ref(), "after an early return from the inner scope");
-        early_drop(&*a, &*b);
+        expect(&a, in_a.as_ref(), "after the inner scope");
+        assert!(early_return(&b).is_err());
+        expect(&a, in_a.as_ref(), "after an early return from the inner scope");
+        early_drop(&a, &b);
     });
-    expect(&*a, None, "after the outer scope");
-    case.shutdown(a);
-    case.shutdown(b);
+    expect(&a, None, "after the outer scope");
+    rig.shutdown(a);
+    rig.shutdown(b);
 }
 
 /// Leaves a scope of `inner` with `?`.
-fn early_return(inner: &dyn Subject) -> Result<i32, ParseIntError> {
+fn early_return(inner: &Rt) -> Result<i32, ParseIntError> {
     let body = || Ok("no number".parse::<i32>()? + 1);
     let mut outcome = Ok(0);
-    inner.enter(&mut || outcome = body());
+    inner.enter(|| outcome = body());
     outcome
 }
 
 /// Polls a future wrapped by `inner` and drops it unfinished, with `outer` current.
-fn early_drop(outer: &dyn Subject, inner: &dyn Subject) {
-    let (in_outer, in_inner) = (Some(outer.handle()), Some(inner.handle()));
+fn early_drop(outer: &Rt, inner: &Rt) {
+    let (in_outer, in_inner) = (Some(outer.handle().clone()), Some(inner.handle().clone()));
     let (probe, record) = Probe::new(usize::MAX);
-    let mut wrapped = Box::pin(inner.handle().wrap(async move {
+    let mut wrapped = Box::pin(inner.wrap(async move {
         let _dropped_early = probe;
         pending::<()>().await;
     }));
@@ -75,44 +86,44 @@ fn early_drop(outer: &dyn Subject, inner: &dyn Subject) {
 ///
 /// If this fails, look for a runner that saves the current runtime when it is created and restores it
 /// when it is dropped, and for a `block_on` that enters only if nothing is current.
-pub(super) fn ctx_3_runners_need_not_end_in_reverse_order(case: &Case<'_>) {
-    let (r1, r2) = (case.subject(), case.subject());
-    let in_r2 = Some(r2.handle());
-    drive(case, &*r1);
-    case.shutdown(r1);
-    expect(&*r2, None, "after the first of two runners ended");
-    drive(case, &*r2);
-    let r3 = case.subject();
-    r3.enter(&mut || {
-        drive(case, &*r2);
-        expect(&*r3, Some(&r3.handle()), "after another runner was driven inside a scope");
-        r3.handle().enter(|| expect(&*r3, Some(&r3.handle()), "in a scope after that"));
+fn ctx_3_runners_need_not_end_in_reverse_order(rig: &Rig<'_>) {
+    let (r1, r2) = (rig.rt(), rig.rt());
+    let in_r2 = Some(r2.handle().clone());
+    drive(rig, &r1);
+    rig.shutdown(r1);
+    expect(&r2, None, "after the first of two runners ended");
+    drive(rig, &r2);
+    let r3 = rig.rt();
+    r3.enter(|| {
+        drive(rig, &r2);
+        expect(&r3, Some(&r3.handle().clone()), "after another runner was driven inside a scope");
+        r3.handle().enter(|| expect(&r3, Some(&r3.handle().clone()), "in a scope after that"));
     });
-    r2.enter(&mut || expect(&*r2, in_r2.as_ref(), "in a scope of a runner that was driven"));
-    case.shutdown(r3);
-    case.shutdown(r2);
+    r2.enter(|| expect(&r2, in_r2.as_ref(), "in a scope of a runner that was driven"));
+    rig.shutdown(r3);
+    rig.shutdown(r2);
     expect_none_left();
 }
 
 /// Drives `subject`, root and task, each of which must find it current.
-fn drive(case: &Case<'_>, subject: &dyn Subject) {
-    let here = Some(subject.handle());
+fn drive(rig: &Rig<'_>, rt: &Rt) {
+    let here = Some(rt.handle().clone());
     let (probe, record) = Probe::new(1);
-    let before = subject.current();
-    case.drive(subject, "CTX-3: a task on a runner", async {
-        expect(subject, here.as_ref(), "in the root future");
-        let task = subject.spawn(Box::pin(probe));
+    let before = rt.current();
+    rig.drive(rt, "CTX-3: a task on a runner", async {
+        expect(rt, here.as_ref(), "in the root future");
+        let task = rt.spawn(probe);
         task.await.unwrap_or_else(|error| panic!("CTX-3: a task did not finish: {error}"));
-        expect(subject, here.as_ref(), "in the root future after a task");
+        expect(rt, here.as_ref(), "in the root future after a task");
     });
     let in_task = record.current().swap_remove(0); // its poll; the drop is CTX-2's
     let (is, should) = (name(in_task.as_ref()), name(here.as_ref()));
     assert!(in_task == here, "CTX-3: {is} was current in a task of {should}");
-    expect(subject, before.as_ref(), "after a runner was driven");
+    expect(rt, before.as_ref(), "after a runner was driven");
 }
 
-fn expect(subject: &dyn Subject, expected: Option<&Handle>, place: &str) {
-    let current = subject.current();
+fn expect(rt: &Rt, expected: Option<&Handle>, place: &str) {
+    let current = rt.current();
     if current.as_ref() != expected {
         let (is, should) = (name(current.as_ref()), name(expected));
         panic!("CTX-3: {place} {is} is current instead of {should}");

@@ -2,8 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::case::Case;
+use crate::case::{Case, Untested};
+use crate::rig::Rig;
 use crate::toolbox::Tally;
+
+pub(crate) const CASES: &[Case] = &[Case::new("TASK-1", task_1_a_detached_task_is_polled)];
+
+pub(crate) const UNTESTED: &[Untested] = &[];
 
 /// More than any run queue, batch or budget holds.
 const TASKS: usize = 1_000;
@@ -17,19 +22,19 @@ const TASKS: usize = 1_000;
 ///
 /// If this fails, look for tasks that start when they are first awaited, for a destructor of the
 /// handle that cancels, and for a queue that drops what exceeds its bound.
-pub(super) fn task_1_a_detached_task_is_polled(case: &Case<'_>) {
-    let subject = case.subject();
+fn task_1_a_detached_task_is_polled(rig: &Rig<'_>) {
+    let rt = rig.rt();
     let polled = Arc::new(Tally::new());
     let spawn_half = || {
         for _ in 0..TASKS / 2 {
             let polled = polled.clone();
-            drop(subject.spawn(Box::pin(async move { polled.add() })));
+            drop(rt.spawn(async move { polled.add() }));
         }
     };
     spawn_half();
-    case.drive(&*subject, "TASK-1: the first poll of 1000 detached tasks", async {
+    rig.drive(&rt, "TASK-1: the first poll of 1000 detached tasks", async {
         spawn_half();
         polled.reached(TASKS).await;
     });
-    case.shutdown(subject);
+    rig.shutdown(rt);
 }

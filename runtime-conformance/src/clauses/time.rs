@@ -8,8 +8,18 @@ use std::task::Poll;
 use runtime_traits::Handle;
 use runtime_traits::time::{Duration, Sleep, sleep};
 
-use crate::case::{Case, let_time_pass_until, timer};
+use crate::case::{Case, Untested};
+use crate::rig::{Rig, let_time_pass_until, timer};
+use crate::rt::Rt;
 use crate::toolbox::Tally;
+
+pub(crate) const CASES: &[Case] = &[
+    Case::new("TIME-1", time_1_never_fires_early).stochastic(),
+    Case::new("TIME-1", time_1_the_deadline_is_fixed_at_creation)
+        .part("lazy-start", "is the deadline fixed when a timer is made, not at its first poll?"),
+];
+
+pub(crate) const UNTESTED: &[Untested] = &[];
 
 /// How many timers run at once, and how often.
 const AT_ONCE: usize = 25;
@@ -27,32 +37,31 @@ const DELAY_MAX: Duration = Duration::from_millis(20);
 ///
 /// If this fails, look for a deadline rounded down to a tick, or a timeout handed to the operating
 /// system in whole milliseconds with the timer fired on return.
-pub(super) fn time_1_never_fires_early(case: &Case<'_>) {
-    let subject = case.subject();
-    let handle = subject.handle();
-    let mut random = case.random();
+fn time_1_never_fires_early(rig: &Rig<'_>) {
+    let rt = rig.rt();
+    let mut random = rig.random();
     let mut delay = || Duration::from_nanos(random.below(DELAY_MAX.as_nanos() as u64));
     let early = Arc::new(Mutex::new(Vec::new()));
-    case.drive(&*subject, "TIME-1: 500 timers of up to 20 ms", async {
+    rig.drive(&rt, "TIME-1: 500 timers of up to 20 ms", async {
         for _ in 0..BATCHES {
             let done = Arc::new(Tally::new());
             for _ in 0..AT_ONCE {
                 let (early, done) = (early.clone(), done.clone());
-                let watched = watch(handle.clone(), delay(), Patience::Wakes);
-                drop(subject.spawn(Box::pin(async move {
+                let watched = watch(rt.clone(), delay(), Patience::Wakes);
+                drop(rt.spawn(async move {
                     let found = watched.await;
                     early.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
                     done.add();
-                })));
+                }));
             }
             done.reached(AT_ONCE).await;
         }
         for _ in 0..WATCHED {
-            let found = watch(handle.clone(), delay(), Patience::PollsOn).await;
+            let found = watch(rt.clone(), delay(), Patience::PollsOn).await;
             early.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
         }
     });
-    case.shutdown(subject);
+    rig.shutdown(rt);
     let early = early.lock().unwrap_or_else(PoisonError::into_inner);
     let worst = early.iter().max();
     assert!(
@@ -72,8 +81,8 @@ enum Patience {
 }
 
 /// Sleeps for `delay`; how early that was, if it was.
-async fn watch(runtime: Handle, delay: Duration, patience: Patience) -> Option<Duration> {
-    let now = || timer(&runtime).now();
+async fn watch(runtime: Rt, delay: Duration, patience: Patience) -> Option<Duration> {
+    let now = || timer(runtime.handle()).now();
     let asked = now() + delay;
     let mut sleep = sleep_on(&runtime, delay);
     let deadline = sleep.deadline().max(asked);
@@ -82,6 +91,7 @@ async fn watch(runtime: Handle, delay: Duration, patience: Patience) -> Option<D
             return Poll::Ready(now());
         }
         if patience == Patience::PollsOn {
+            let_a_little_time_pass(runtime.handle());
             cx.waker().wake_by_ref();
         }
         Poll::Pending
@@ -90,8 +100,15 @@ async fn watch(runtime: Handle, delay: Duration, patience: Patience) -> Option<D
     (ready_at < deadline).then(|| deadline - ready_at)
 }
 
+/// A virtual clock stands still while something can run, so it is turned by hand.
+fn let_a_little_time_pass(handle: &Handle) {
+    if let Some(clock) = handle.runtime().virtual_time() {
+        clock.advance_to(timer(handle).now() + Duration::from_micros(130));
+    }
+}
+
 /// A timer of `runtime`, also where that is not current: which one is, is CTX's business.
-fn sleep_on(runtime: &Handle, delay: Duration) -> Sleep {
+fn sleep_on(runtime: &Rt, delay: Duration) -> Sleep {
     runtime.enter(|| sleep(delay))
 }
 
@@ -102,18 +119,17 @@ fn sleep_on(runtime: &Handle, delay: Duration) -> Sleep {
 ///
 /// If this fails, look for a timer that starts, or asks its driver, at the first poll. A deadline
 /// that is reached needs no driver: compare it with the clock.
-pub(super) fn time_1_the_deadline_is_fixed_at_creation(case: &Case<'_>) {
-    let subject = case.subject();
-    let handle = subject.handle();
-    case.drive(
-        &*subject,
+fn time_1_the_deadline_is_fixed_at_creation(rig: &Rig<'_>) {
+    let rt = rig.rt();
+    rig.drive(
+        &rt,
         "TIME-1: the clock to move by 5 ms",
         poll_fn(|cx| {
-            let mut late = sleep_on(&handle, Duration::from_millis(5));
-            let mut other = sleep_on(&handle, Duration::from_secs(3600));
+            let mut late = sleep_on(&rt, Duration::from_millis(5));
+            let mut other = sleep_on(&rt, Duration::from_secs(3600));
             assert!(Pin::new(&mut other).poll(cx).is_pending(), "TIME-1: an hour passed at once");
-            let_time_pass_until(&handle, late.deadline());
-            let now = timer(&handle).now();
+            let_time_pass_until(rt.handle(), late.deadline());
+            let now = timer(rt.handle()).now();
             assert!(now >= late.deadline(), "TIME-1: the clock went back");
             let first = Pin::new(&mut late).poll(cx);
             assert!(
@@ -124,5 +140,5 @@ pub(super) fn time_1_the_deadline_is_fixed_at_creation(case: &Case<'_>) {
             Poll::Ready(())
         }),
     );
-    case.shutdown(subject);
+    rig.shutdown(rt);
 }

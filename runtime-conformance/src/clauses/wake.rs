@@ -8,10 +8,26 @@ use std::sync::mpsc::{Sender, channel};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use runtime_traits::task::JoinHandle;
-
-use crate::case::Case;
+use crate::Cap;
+use crate::case::{Case, Untested};
+use crate::rig::Rig;
+use crate::rt::{Join, Rt};
 use crate::toolbox::Gate;
+
+pub(crate) const CASES: &[Case] = &[
+    Case::new("WAKE-2", wake_2_a_foreign_wake_during_the_poll_leads_to_a_later_poll)
+        .part("in-the-poll", "does a wake from another thread during a poll lead to a later poll?")
+        .needs(&[Cap::Core]),
+    Case::new("WAKE-2", wake_2_two_foreign_wakes_lead_to_a_poll_after_both)
+        .part(
+            "two-wakers",
+            "of two foreign wakes that overlap the poll, does the later lead to one?",
+        )
+        .needs(&[Cap::Core])
+        .stochastic(),
+];
+
+pub(crate) const UNTESTED: &[Untested] = &[];
 
 /// The deterministic part repeats only to use both kinds of wake, and a task's state more than once.
 const ROUNDS: usize = 8;
@@ -27,8 +43,8 @@ const RACES: usize = 500;
 ///
 /// If this fails, look for a *notified* flag that is cleared after the poll rather than before it, or
 /// a wake that is ignored because the task is not parked.
-pub(super) fn wake_2_a_foreign_wake_during_the_poll_leads_to_a_later_poll(case: &Case<'_>) {
-    let subject = case.subject();
+fn wake_2_a_foreign_wake_during_the_poll_leads_to_a_later_poll(rig: &Rig<'_>) {
+    let rt = rig.rt();
     let (to_waker, wakers) = channel::<(Waker, Arc<Gate>)>();
     let foreign = thread::spawn(move || {
         for (round, (waker, woken)) in wakers.iter().enumerate() {
@@ -39,10 +55,10 @@ pub(super) fn wake_2_a_foreign_wake_during_the_poll_leads_to_a_later_poll(case: 
             woken.open();
         }
     });
-    let task = subject.spawn(Box::pin(WokenInPoll { rounds: 0, to_waker }));
-    finish(case, &*subject, task, "WAKE-2: the poll after a foreign wake during a poll");
+    let task = rt.spawn(WokenInPoll { rounds: 0, to_waker });
+    finish(rig, &rt, task, "WAKE-2: the poll after a foreign wake during a poll");
     foreign.join().expect("WAKE-2: `wake` panicked on a foreign thread");
-    case.shutdown(subject);
+    rig.shutdown(rt);
 }
 
 /// Is woken by the foreign thread during each of its polls.
@@ -76,20 +92,20 @@ impl Future for WokenInPoll {
 ///
 /// If this fails, look for a waker that sets *notified* and enqueues in two steps: the second waker
 /// then trusts the first, and the poll in between takes the mark away.
-pub(super) fn wake_2_two_foreign_wakes_lead_to_a_poll_after_both(case: &Case<'_>) {
-    let subject = case.subject();
-    for _ in 0..RACES {
+fn wake_2_two_foreign_wakes_lead_to_a_poll_after_both(rig: &Rig<'_>) {
+    let rt = rig.rt();
+    for _ in 0..rig.rounds(RACES) {
         let mut said: Option<Arc<AtomicUsize>> = None;
-        let task = subject.spawn(Box::pin(poll_fn(move |cx| {
+        let task = rt.spawn(poll_fn(move |cx| {
             let said = said.get_or_insert_with(|| race(cx.waker()));
             match said.load(Ordering::Acquire) {
                 2 => Poll::Ready(()),
                 _ => Poll::Pending,
             }
-        })));
-        finish(case, &*subject, task, "WAKE-2: the poll after two foreign wakes");
+        }));
+        finish(rig, &rt, task, "WAKE-2: the poll after two foreign wakes");
     }
-    case.shutdown(subject);
+    rig.shutdown(rt);
 }
 
 /// Starts two threads that announce themselves and wake; returns when the second did.
@@ -114,7 +130,7 @@ fn race(waker: &Waker) -> Arc<AtomicUsize> {
 }
 
 /// Drives until `task` has finished, as it must.
-fn finish(case: &Case<'_>, subject: &dyn crate::Subject, task: JoinHandle<()>, hang: &str) {
-    let outcome = case.drive(subject, hang, task);
+fn finish(rig: &Rig<'_>, rt: &Rt, task: Join<()>, hang: &str) {
+    let outcome = rig.drive(rt, hang, task);
     outcome.unwrap_or_else(|error| panic!("WAKE-2: the task did not finish: {error}"));
 }

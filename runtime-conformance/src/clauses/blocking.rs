@@ -1,0 +1,7 @@
+//! Blocking pool.
+
+use crate::case::{Case, Untested};
+
+pub(crate) const CASES: &[Case] = &[];
+
+pub(crate) const UNTESTED: &[Untested] = &[];

@@ -1,0 +1,7 @@
+//! `block_on`.
+
+use crate::case::{Case, Untested};
+
+pub(crate) const CASES: &[Case] = &[];
+
+pub(crate) const UNTESTED: &[Untested] = &[];

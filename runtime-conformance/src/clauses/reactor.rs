@@ -1,0 +1,7 @@
+//! The reactor.
+
+use crate::case::{Case, Untested};
+
+pub(crate) const CASES: &[Case] = &[];
+
+pub(crate) const UNTESTED: &[Untested] = &[];

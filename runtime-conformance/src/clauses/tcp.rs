@@ -1,0 +1,7 @@
+//! TCP.
+
+use crate::case::{Case, Untested};
+
+pub(crate) const CASES: &[Case] = &[];
+
+pub(crate) const UNTESTED: &[Untested] = &[];

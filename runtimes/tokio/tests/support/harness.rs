@@ -1,0 +1,82 @@
+//! How runtime-tokio is built for the suite.
+
+use runtime_conformance::{Answer, Cap, Decisions, Flavour, Harness, Subject};
+use runtime_tokio::{Builder, Runtime};
+use runtime_traits::Handle;
+
+pub(crate) struct Tokio;
+
+/// A runtime, and its host if it has one.
+struct Owner {
+    runtime: Runtime,
+    host: Option<tokio::runtime::Runtime>,
+}
+
+impl Harness for Tokio {
+    fn name(&self) -> &str {
+        "runtime-tokio"
+    }
+
+    fn flavours(&self) -> &[Flavour] {
+        &[Flavour::Multi(2), Flavour::Current, Flavour::Hosted]
+    }
+
+    fn build(&self, flavour: Flavour) -> Box<dyn Subject> {
+        let host = (flavour == Flavour::Hosted).then(host);
+        let builder = match flavour {
+            Flavour::Multi(workers) => Builder::new().worker_threads(workers),
+            _ => Builder::new().current_thread(),
+        };
+        let runtime = match &host {
+            Some(host) => Runtime::hosted(host.handle().clone()),
+            None => builder.build().expect("tokio needs a poller and threads"),
+        };
+        Box::new(Owner { runtime, host })
+    }
+
+    fn version(&self) -> &str {
+        "0.1.0"
+    }
+
+    fn capabilities(&self, flavour: Flavour) -> &[Cap] {
+        const MANY: &[Cap] = &[
+            Cap::Block,
+            Cap::Shared,
+            Cap::Coop,
+            Cap::Time,
+            Cap::Blk,
+            Cap::Fd,
+            Cap::Tcp,
+            Cap::Udp,
+            Cap::Io,
+            Cap::Local,
+            Cap::Mt,
+        ];
+        match flavour {
+            Flavour::Multi(_) | Flavour::Hosted => MANY,
+            _ => &MANY[..MANY.len() - 1],
+        }
+    }
+
+    fn decisions(&self) -> Decisions {
+        let mut decisions = Decisions::default();
+        decisions.nested_block_on = Answer::Open;
+        decisions
+    }
+}
+
+fn host() -> tokio::runtime::Runtime {
+    let mut host = tokio::runtime::Builder::new_multi_thread();
+    host.worker_threads(2).enable_all().build().expect("tokio needs a poller and threads")
+}
+
+impl Subject for Owner {
+    fn handle(&self) -> Handle {
+        self.runtime.handle()
+    }
+
+    fn shutdown(self: Box<Self>) {
+        self.runtime.shutdown();
+        drop(self.host);
+    }
+}
