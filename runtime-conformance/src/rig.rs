@@ -41,6 +41,12 @@ impl<'a> Rig<'a> {
         Rig { harness, flavour, seed, effort, notes: RefCell::default() }
     }
 
+    /// What makes a rig like this one on another thread: runtimes that are built there.
+    pub(crate) fn builder(&self) -> Builder<'a> {
+        let &Rig { harness, flavour, seed, effort, .. } = self;
+        Builder { harness, flavour, seed, effort }
+    }
+
     /// A new runtime.
     pub(crate) fn rt(&self) -> Owned {
         self.rt_seeded(self.seed)
@@ -119,6 +125,16 @@ impl<'a> Rig<'a> {
         output
     }
 
+    /// As [`drive_while`](Rig::drive_while), with the runtime for `body`: its owner stays here.
+    pub(crate) fn drive_with<R: Send>(
+        &self,
+        rt: &Rt,
+        waiting_for: &str,
+        body: impl FnOnce(&Rt) -> R + Send,
+    ) -> R {
+        self.drive_while(rt, waiting_for, || body(rt))
+    }
+
     /// Drives `rt` on this thread while `body` runs on another.
     ///
     /// So a clause can watch tasks from outside also where they run only inside `block_on`.
@@ -139,6 +155,22 @@ impl<'a> Rig<'a> {
             body.join()
         });
         outcome.unwrap_or_else(|payload| panic::resume_unwind(payload))
+    }
+}
+
+/// What [`Rig::builder`] answers. May be sent to other threads.
+#[derive(Clone, Copy)]
+pub(crate) struct Builder<'a> {
+    harness: &'a dyn Harness,
+    flavour: Flavour,
+    seed: u64,
+    effort: f64,
+}
+
+impl<'a> Builder<'a> {
+    /// A rig for the calling thread. What it notes is lost: assert, or answer it.
+    pub(crate) fn rig(&self) -> Rig<'a> {
+        Rig::new(self.harness, self.flavour, self.seed, self.effort)
     }
 }
 
