@@ -165,6 +165,9 @@ impl Runtime {
         drop(queued);
         let mut ended = self.join_workers(deadline);
         shared.drop_tasks();
+        if deadline.is_none() && !worker::is_inside(&shared) {
+            shared.wait_for_drops(); // some other thread's late wake may have begun to
+        }
         if POOL.with(Cell::get) == self.pool {
             return false; // the pool's own thread cannot wait for the pool
         }

@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) stations: Box<[Station]>,
     /// Jobs from outside of any worker.
     injector: Injector,
+    /// Somebody drops what comes into the injector after the end.
+    draining: AtomicBool,
     state: AtomicU8,
     /// Stations without a thread, and those who wait for one.
     vacant: Mutex<Vec<(usize, Queue<Runnable>)>>,
@@ -86,6 +88,7 @@ impl Shared {
             idle: Idle::new(workers),
             stations,
             injector: Injector::default(),
+            draining: AtomicBool::new(false),
             state: AtomicU8::new(RUNNING),
             vacant: Mutex::new(queues.into_iter().enumerate().collect()),
             vacated: Condvar::new(),
@@ -231,16 +234,39 @@ impl Shared {
 
     /// Drops every task that no worker holds. Called when workers have left, or leave soon.
     pub(crate) fn drop_tasks(&self) {
+        let ours = !self.draining.swap(true, SeqCst); // what destructors wake comes after them
         self.tasks.close_all();
         fence(SeqCst);
+        if ours {
+            self.draining.store(false, SeqCst);
+        }
         self.drain_injector();
         self.driver.shutdown();
     }
 
-    /// Drops what is left in the injector: cancels those tasks, here.
+    /// Returns when nobody drops tasks any more.
+    pub(crate) fn wait_for_drops(&self) {
+        while self.draining.load(SeqCst) || !self.injector.is_empty() {
+            self.drain_injector();
+            crate::sync::thread::yield_now();
+        }
+    }
+
+    /// Drops what is left in the injector: cancels those tasks, here, or where that is being done.
+    ///
+    /// One at a time, and not from inside: a destructor that wakes another task must not drop that one
+    /// too, before it returns itself (WAKE-8), and a chain of them would need a stack as long as the
+    /// chain. Whoever comes while this is done leaves the job to it. Both sides look after they wrote
+    /// (`draining` here, the injector there), so one of them sees the other.
     fn drain_injector(&self) {
-        while let Some(job) = self.injector.pop() {
-            drop(job);
+        while !self.injector.is_empty() {
+            if self.draining.swap(true, SeqCst) {
+                return;
+            }
+            while let Some(job) = self.injector.pop() {
+                drop(job);
+            }
+            self.draining.store(false, SeqCst);
         }
     }
 }

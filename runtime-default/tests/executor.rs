@@ -3,8 +3,8 @@
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Barrier};
-use std::task::Poll;
+use std::sync::{Arc, Barrier, Mutex};
+use std::task::{Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -450,4 +450,53 @@ fn metrics_count() {
     let metrics = runtime.handle().metrics();
     assert!(metrics.polls.unwrap() >= 20);
     assert_eq!(metrics.timers, Some(0));
+}
+
+/// A chain of parked tasks: each holds, with what `hold` makes of it, the only waker of the one before.
+fn chain<H: Send + 'static>(runtime: &Runtime, length: usize, hold: impl Fn(Option<Waker>) -> H) {
+    let (slot, polled) = (Arc::<Mutex<Option<Waker>>>::default(), Arc::new(AtomicUsize::new(0)));
+    for at in 0..length {
+        let (slot, here) = (slot.clone(), polled.clone());
+        // One after the other, so that the waker is known before the future is made.
+        let before = slot.lock().unwrap().take();
+        let held = hold(before);
+        drop(runtime.spawn(poll_fn(move |cx| {
+            let _held = &held;
+            if slot.lock().unwrap().replace(cx.waker().clone()).is_none() {
+                here.fetch_add(1, SeqCst);
+            }
+            Poll::<()>::Pending
+        })));
+        runtime.block_on(async {
+            while polled.load(SeqCst) <= at {
+                yield_now().await;
+            }
+        });
+    }
+}
+
+#[test]
+fn the_end_needs_no_stack_for_a_chain_of_wakers() {
+    on_each(|runtime| chain(runtime, 20_000, |waker| waker));
+}
+
+#[test]
+fn at_the_end_a_destructor_that_wakes_drops_nobody_else() {
+    struct Wakes(Option<Waker>, Arc<AtomicUsize>);
+    impl Drop for Wakes {
+        fn drop(&mut self) {
+            thread_local! { static INSIDE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) } }
+            if !INSIDE.replace(true) {
+                self.1.fetch_add(1, SeqCst);
+            }
+            self.0.take().into_iter().for_each(Waker::wake);
+            INSIDE.set(false);
+        }
+    }
+    let alone = Arc::new(AtomicUsize::new(0));
+    let before = Arc::clone(&alone);
+    on_each(move |runtime| {
+        chain(runtime, 100, |waker| Wakes(waker, alone.clone()));
+    });
+    assert_eq!(before.load(SeqCst), 400, "dropped inside another task's destructor");
 }
