@@ -21,14 +21,14 @@ impl Timer for Shared {
         _slack: Duration,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Gone>> {
-        let waker = cx.waker().clone(); // foreign code: before the lock (Y1)
+        let mut waker = Some(cx.waker().clone()); // foreign code: before the lock (Y1)
         let mut inner = self.lock();
         let (answer, old) = if inner.closed {
             (Poll::Ready(Err(Gone)), inner.disarm(key.take().raw()))
         } else if inner.now >= at {
             (Poll::Ready(Ok(())), inner.disarm(key.take().raw()))
         } else {
-            let (raw, old) = inner.arm(key.raw(), at, waker.clone());
+            let (raw, old) = inner.arm(key.raw(), at, &mut waker);
             *key = Key::from_raw(raw);
             (Poll::Pending, old)
         };

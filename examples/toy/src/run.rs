@@ -110,13 +110,13 @@ impl Shared {
     /// Ends it, on the thread that owns it: nobody runs it any more.
     pub(crate) fn close(&self) {
         let waiting = self.change(|inner| {
-            inner.closed = true;
+            inner.close();
             inner.all_waiting()
         });
         waiting.into_iter().for_each(Waker::wake);
         self.tasks.close_all();
-        self.drop_queue();
         self.locals.close_all();
+        self.drop_queue();
         let mut inner = self.lock();
         while inner.blocking > 0 {
             inner = self.bell.wait(inner).unwrap_or_else(PoisonError::into_inner);
@@ -125,7 +125,7 @@ impl Shared {
 
     /// Drops what is queued, outside the lock, until nothing is (Y3).
     fn drop_queue(&self) {
-        while let Some(job) = { self.lock().pop() } {
+        while let Some(job) = { self.lock().pop_closing() } {
             drop(job);
         }
     }

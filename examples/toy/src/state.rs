@@ -57,6 +57,8 @@ pub(crate) struct Inner {
     /// Blocking jobs that have not ended.
     pub(crate) blocking: usize,
     pub(crate) closed: bool,
+    /// The end is at work: it drops what is queued.
+    closing: bool,
 }
 
 impl Inner {
@@ -73,14 +75,16 @@ impl Inner {
             last_home: 0,
             blocking: 0,
             closed: false,
+            closing: false,
         }
     }
 
     // ── jobs ────────────────────────────────────────────────────────────────────────────────────
 
-    /// Takes a job; gives it back after the end (Y3).
+    /// Takes a job; gives it back after the end (Y3). While the end is at work it takes them too: who
+    /// wakes a task there must not be the one who drops it, and that one the next.
     pub(crate) fn push(&mut self, job: Job) -> Result<(), Job> {
-        if self.closed {
+        if self.closed && !self.closing {
             return Err(job);
         }
         self.ready.push_back(job);
@@ -107,6 +111,18 @@ impl Inner {
         *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let index = (*random >> 33) as usize % self.ready.len();
         self.ready.remove(index)
+    }
+
+    /// No more tasks; jobs still come.
+    pub(crate) fn close(&mut self) {
+        (self.closed, self.closing) = (true, true);
+    }
+
+    /// The next job for the end to drop; with the last, no more come.
+    pub(crate) fn pop_closing(&mut self) -> Option<Job> {
+        let job = self.ready.pop_front();
+        self.closing = job.is_some();
+        job
     }
 
     /// The next local job, for a home that is left.
@@ -159,11 +175,16 @@ impl Inner {
 
     // ── timers ──────────────────────────────────────────────────────────────────────────────────
 
-    /// Arms a deadline under a key, or a new one; what was there before.
-    pub(crate) fn arm(&mut self, key: u64, at: Instant, waker: Waker) -> (u64, Option<Waker>) {
+    /// Arms a deadline under a key, or a new one, taking the waker; what was there before.
+    pub(crate) fn arm(
+        &mut self,
+        key: u64,
+        at: Instant,
+        waker: &mut Option<Waker>,
+    ) -> (u64, Option<Waker>) {
         let key = if key == 0 { self.last_key + 1 } else { key };
         self.last_key = self.last_key.max(key);
-        let old = self.timers.insert(key, (at, Some(waker)));
+        let old = self.timers.insert(key, (at, waker.take()));
         (key, old.and_then(|(_, waker)| waker))
     }
 
