@@ -380,9 +380,10 @@ fn local_6_a_runtime_may_end_in_a_thread_local_destructor(rig: &Rig<'_>) {
             LAST.set(None); // registered before the runtime's own thread-locals
             let rig = builder.rig();
             let rt = rig.rt();
-            let ring = at_home(&rig, &rt, "LOCAL-6: a ring of local tasks to park", |rt| async move {
-                Ring::parked(&rt).await
-            });
+            let ring =
+                at_home(&rig, &rt, "LOCAL-6: a ring of local tasks to park", |rt| async move {
+                    Ring::parked(&rt).await
+                });
             LAST.set(Some(AtExit(Some(Box::new(move || rt.shutdown())))));
             ring
         });

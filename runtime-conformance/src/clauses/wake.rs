@@ -24,10 +24,8 @@ use crate::rt::{Join, Rt};
 use crate::toolbox::Gate;
 
 pub(crate) const CASES: &[Case] = &[
-    Case::new("WAKE-1", own::wake_1_a_task_that_wakes_itself_goes_on).part(
-        "task",
-        "does a wake that a task gives itself during its poll lead to another?",
-    ),
+    Case::new("WAKE-1", own::wake_1_a_task_that_wakes_itself_goes_on)
+        .part("task", "does a wake that a task gives itself during its poll lead to another?"),
     Case::new("WAKE-1", own::wake_1_a_root_that_wakes_itself_goes_on)
         .part("root", "does a wake that the root future gives itself lead to another poll?")
         .needs(&[Cap::Block]),

@@ -161,7 +161,8 @@ pub(super) fn cancel_8_dropped_tcp_futures_let_go(rig: &Rig<'_>) {
 
 fn connection(address: SocketAddr, listener: &TcpListener) -> (Peer, TcpStream) {
     let peer = Peer::connect(address).expect("connecting over the loopback");
-    let accepted = await_outside("CANCEL-8: accepting after another was dropped", listener.accept());
+    let accepted =
+        await_outside("CANCEL-8: accepting after another was dropped", listener.accept());
     let (stream, _) = accepted.unwrap_or_else(|error| panic!("CANCEL-8: accepting gave {error}"));
     (peer, stream)
 }

@@ -56,8 +56,7 @@ impl Told {
             over: Arc::default(),
             dropped,
         };
-        let (polls, may_end, over) =
-            (told.polls.clone(), told.may_end.clone(), told.over.clone());
+        let (polls, may_end, over) = (told.polls.clone(), told.may_end.clone(), told.over.clone());
         let mut gives = Some(gives);
         let future = poll_fn(move |cx| {
             let _tracked = &tracked;

@@ -42,9 +42,10 @@ impl Back {
         if INSIDE.replace(true) {
             return;
         }
-        let called = within_watchdog(&format!("WAKE-7: the runtime, called back by {place}"), || {
-            catch_unwind(AssertUnwindSafe(|| self.call_all()))
-        });
+        let called =
+            within_watchdog(&format!("WAKE-7: the runtime, called back by {place}"), || {
+                catch_unwind(AssertUnwindSafe(|| self.call_all()))
+            });
         INSIDE.set(false);
         assert!(called.is_ok(), "WAKE-7: the runtime panicked when it was called back by {place}");
         self.times.add();
@@ -232,8 +233,10 @@ pub(super) fn wake_7_destructors_may_call_back(rig: &Rig<'_>) {
         let payload = back.at_drop("the destructor of a panic's payload that nobody took");
         drop(rt.spawn(async move { std::panic::resume_unwind(Box::new(payload)) }));
         await_outside("WAKE-7: three destructors to call back", back.times.reached(3));
-        let (mut captured, polled) =
-            (Some(back.at_drop("the destructor of a task that was aborted")), Arc::new(Tally::new()));
+        let (mut captured, polled) = (
+            Some(back.at_drop("the destructor of a task that was aborted")),
+            Arc::new(Tally::new()),
+        );
         let says = polled.clone();
         let parked = rt.spawn(std::future::poll_fn(move |_| {
             let _captured = &mut captured;
