@@ -12,5 +12,4 @@ mod switch;
 
 #[cfg(runtime_mutants)]
 pub use switch::fired;
-#[allow(unused_imports, reason = "used where there are faults")]
-pub(crate) use switch::on;
+pub(crate) use switch::{dawdle, on};

@@ -9,11 +9,21 @@ static FIRED: AtomicU64 = AtomicU64::new(0);
 /// answers *yes* are counted.
 #[allow(dead_code, reason = "used where there are faults")]
 pub(crate) fn on(name: &str) -> bool {
-    static CHOSEN: OnceLock<String> = OnceLock::new();
-    let chosen = CHOSEN.get_or_init(|| std::env::var("RUNTIME_MUTANT").unwrap_or_default());
-    let is_chosen = chosen == name;
+    let is_chosen = is_chosen(name);
     FIRED.fetch_add(u64::from(is_chosen), Ordering::Relaxed);
     is_chosen
+}
+
+fn is_chosen(name: &str) -> bool {
+    static CHOSEN: OnceLock<String> = OnceLock::new();
+    CHOSEN.get_or_init(|| std::env::var("RUNTIME_MUTANT").unwrap_or_default()) == name
+}
+
+/// Holds a thread with the fault of this name up for a few microseconds, as another program might: it
+/// then shows more often. Not counted.
+pub(crate) fn dawdle(name: &str) {
+    let spins = if is_chosen(name) { 200 } else { 0 };
+    (0..spins).for_each(|_| std::hint::spin_loop());
 }
 
 /// How often the fault has shown itself.
