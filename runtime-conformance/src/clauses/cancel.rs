@@ -162,6 +162,7 @@ fn cancel_2_a_poll_in_progress_ends_first(rig: &Rig<'_>) {
     let handle = rt.spawn(Held(stage.clone()));
     rig.drive_while(&rt, "CANCEL-2: a task that was aborted during its poll to end", || {
         stage.inside.wait();
+        thread::sleep(APART * 5); // widens the window; orders nothing
         handle.abort();
         for _ in 0..LOOKS / 4 {
             assert!(!handle.is_finished(), "CANCEL-2: finished while a poll was in progress");

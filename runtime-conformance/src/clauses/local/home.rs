@@ -71,9 +71,10 @@ impl Away {
         }
     }
 
-    /// Fails if anything happened away from home.
-    pub(super) fn assert_nothing(&self, id: &str, when: &str) {
+    /// Fails if `what` happened away from home.
+    pub(super) fn assert_never(&self, what: &str, id: &str, who: &str) {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        assert!(seen.is_empty(), "{id}: {when}: away from its home thread, {}", seen.join(", "));
+        let times = seen.iter().filter(|seen| **seen == what).count();
+        assert!(times == 0, "{id}: {who} was {what} away from its home thread, {times} times");
     }
 }

@@ -67,7 +67,7 @@ impl Future for Resident {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let seen = &self.seen;
-        seen.away.note("it was polled");
+        seen.away.note("polled");
         if seen.polls.count() == 0 {
             let waker = Some(cx.waker().clone());
             *seen.waker.lock().unwrap_or_else(PoisonError::into_inner) = waker;
@@ -82,7 +82,7 @@ impl Future for Resident {
 
 impl Drop for Resident {
     fn drop(&mut self) {
-        self.seen.away.note("it was dropped");
+        self.seen.away.note("dropped");
         drop(self.seen.take_waker());
         self.seen.dropped.add();
     }

@@ -46,7 +46,7 @@ pub(super) fn local_1_a_local_task_is_polled_at_home(rig: &Rig<'_>) {
         seen.let_go();
         waker.wake();
         let outcome = handle.await;
-        seen.away.assert_nothing("LOCAL-1", "a local task that four threads woke");
+        seen.away.assert_never("polled", "LOCAL-1", "a local task that four threads woke");
         assert!(outcome.is_ok(), "LOCAL-1: a local task that was woken resolved {outcome:?}");
     });
     rig.shutdown(rt);
@@ -115,7 +115,7 @@ pub(super) fn local_2_a_local_task_is_dropped_at_home(rig: &Rig<'_>) {
 }
 
 fn assert_at_home(when: &str, seen: &Seen) {
-    seen.away.assert_nothing("LOCAL-2", &format!("a local task, {when}"));
+    seen.away.assert_never("dropped", "LOCAL-2", &format!("a local task, {when},"));
 }
 
 /// LOCAL-2: an output that nobody will take is dropped on the home thread.
@@ -145,7 +145,7 @@ pub(super) fn local_2_an_unclaimed_output_is_dropped_at_home(rig: &Rig<'_>) {
         assert!(gone.is_ok(), "LOCAL-2: dropping the handle of a local task panicked elsewhere");
         may_end.add();
         dropped.reached(1).await;
-        away.assert_nothing("LOCAL-2", "the output of a detached local task");
+        away.assert_never("dropped", "LOCAL-2", "the output of a detached local task");
     });
     rig.shutdown(rt);
 }
@@ -159,7 +159,7 @@ struct Output {
 
 impl Drop for Output {
     fn drop(&mut self) {
-        self.away.note("it was dropped");
+        self.away.note("dropped");
         self.dropped.add();
     }
 }

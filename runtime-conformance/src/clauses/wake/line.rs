@@ -77,9 +77,11 @@ impl Line {
                 spin(stress.random().below(64));
             }
             last.wait_until_seen(number);
+            // The next one meets the receiver at any point of its way to sleep, mostly its beginning.
             match stress.random().below(32) {
-                0 => thread::sleep(Duration::from_micros(100)), // the receiver falls asleep
-                1..8 => {}
+                0 => thread::sleep(Duration::from_micros(100)), // it has fallen asleep
+                1..12 => spin(stress.random().below(30)),
+                12..22 => spin(stress.random().below(120)),
                 _ => spin(stress.random().below(800)),
             }
         }
@@ -105,7 +107,7 @@ fn spin(spins: u64) {
 }
 
 /// How many bursts are sent.
-const ROUNDS: usize = 4_000;
+const ROUNDS: usize = 6_000;
 
 /// WAKE-3: no sequence of wakes loses the last one: from a thread to a task.
 ///

@@ -5,6 +5,8 @@ use std::future::{Future, poll_fn};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
+use std::thread;
+use std::time::Duration;
 
 use crate::rig::{Rig, await_outside};
 use crate::rt::Rt;
@@ -70,17 +72,20 @@ pub(super) fn wake_8_nothing_runs_inside_wake(rig: &Rig<'_>) {
             })));
             let waker = wakers.recv().expect("WAKE-8: a task was dropped before its first poll");
             for goal in 2..=3 {
-                let waker = waker.clone();
-                let wake = move || watched(|| waker.wake());
-                match from_a_task {
-                    true => drop(rt.handle().spawn(async move { wake() })),
-                    false => wake(),
+                // Again and again: whether the first one arrives is WAKE-2's business.
+                while polled.count() < goal {
+                    let waker = waker.clone();
+                    let wake = move || watched(|| waker.wake());
+                    match from_a_task {
+                        true => drop(rt.handle().spawn(async move { wake() })),
+                        false => wake(),
+                    }
+                    thread::sleep(Duration::from_micros(200));
                 }
-                await_outside("WAKE-8: a poll after a wake", polled.reached(goal));
             }
             let outcome = await_outside("WAKE-8: the handle of a task that was woken", task);
             assert!(outcome.is_ok(), "WAKE-8: a task that was woken resolved {outcome:?}");
-            watched(|| waker.wake());
+            drop(waker);
         }
         woken_to_be_dropped(&rt);
     });
@@ -113,16 +118,26 @@ fn woken_to_be_dropped(rt: &Rt) {
     watched(|| waker.wake()); // whether it is dropped now or at the end is the runtime's decision
 }
 
+/// Wakes another task when it is dropped.
+struct WakesAtDrop(Option<Waker>);
+
+impl Drop for WakesAtDrop {
+    fn drop(&mut self) {
+        self.0.take().into_iter().for_each(|waker| watched(|| waker.wake()));
+    }
+}
+
 /// How many tasks wake each other, one after the other.
 const CHAIN: usize = 1_000;
-/// How many tasks hold the next one's waker when they are dropped.
-const DROPPED: usize = 10_000;
+/// How many tasks wake another when they are dropped.
+const DROPPED: usize = 2_000;
 
 /// WAKE-8: the depth of chains of wakes is bounded.
 ///
 /// Method: a thousand tasks, each of which wakes the next when it is polled: no poll may begin inside
-/// another. Then ten thousand parked tasks, each of which holds the only waker of the next: the runtime
-/// ends, and drops them. If one drop leads to the next on one stack, that overflows.
+/// another. Then two thousand parked tasks, each of which holds the only waker of another, and uses it
+/// when it is dropped: the runtime ends, and drops them. No drop may begin inside such a wake, and on
+/// one stack they would fill it.
 ///
 /// If this fails, look for a wake that runs, or a last reference that drops, what it leads to.
 pub(super) fn wake_8_chains_of_wakes_need_no_stack(rig: &Rig<'_>) {
@@ -143,17 +158,19 @@ pub(super) fn wake_8_chains_of_wakes_need_no_stack(rig: &Rig<'_>) {
     rig.drive(&rt, "WAKE-8: the last of 1000 tasks that wake each other", ended.reached(CHAIN));
     let (all, slot) = (Arc::new(Tally::new()), Arc::<Mutex<Option<Waker>>>::default());
     for _ in 0..DROPPED {
-        let (all, slot, mut next) = (all.clone(), slot.clone(), None::<Waker>);
-        drop(rt.spawn(poll_fn(move |cx| {
-            if next.is_none() {
+        let (all, slot) = (all.clone(), slot.clone());
+        let (mut next, mut first) = (WakesAtDrop(None), true);
+        drop(rt.spawn(not_in_wake(poll_fn(move |cx| {
+            if std::mem::take(&mut first) {
                 let mine = cx.waker().clone();
-                next = slot.lock().unwrap_or_else(PoisonError::into_inner).replace(mine);
+                next.0 = slot.lock().unwrap_or_else(PoisonError::into_inner).replace(mine);
                 all.add();
             }
+            let _next = &next;
             Poll::<()>::Pending
-        })));
+        }))));
     }
-    let hang = "WAKE-8: the first poll of 10000 tasks";
+    let hang = "WAKE-8: the first poll of 2000 tasks";
     rig.drive(&rt, hang, all.reached(DROPPED));
     drop(slot);
     within_watchdog("WAKE-8: the end of a runtime with a long chain of wakers", || {
