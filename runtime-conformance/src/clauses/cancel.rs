@@ -84,7 +84,7 @@ fn cancel_1_a_parked_task_is_dropped_unpolled(rig: &Rig<'_>) {
     let handle = rt.spawn(probe);
     let proven = rig.drive_with(&rt, "CANCEL-1: the end of a task that was aborted", |rt| {
         await_outside("CANCEL-1: the first poll of a task", record.polls().reached(1));
-        let still = Standstill::of(&rt);
+        let still = Standstill::of(rt);
         let polls = record.polls().count();
         handle.abort();
         let proven = still.end();
@@ -112,7 +112,7 @@ fn cancel_7_an_abort_before_the_first_poll_prevents_it(rig: &Rig<'_>) {
     let (detached, of_detached) = Probe::new(usize::MAX);
     let (kept, of_kept) = Probe::new(usize::MAX);
     let proven = rig.drive_with(&rt, "CANCEL-7: the end of tasks that were aborted", |rt| {
-        let still = Standstill::of(&rt);
+        let still = Standstill::of(rt);
         let handle = rt.spawn(detached);
         handle.abort();
         drop(handle);

@@ -238,8 +238,8 @@ struct DropsInline;
 impl Twist for DropsInline {
     fn spawn(&self, rt: &Handle, future: AnyFuture) -> Box<dyn AnyJoin> {
         let shared = SharedFuture(Arc::new(Mutex::new(Some(future))));
-        let theirs = SharedFuture(shared.0.clone());
-        let inner = rt.spawn(std::future::poll_fn(move |cx| theirs.poll(cx)));
+        let task = Owner(SharedFuture(shared.0.clone()));
+        let inner = rt.spawn(std::future::poll_fn(move |cx| task.0.poll(cx)));
         Join::boxed(Box::new(inner), shared)
     }
 }
@@ -256,6 +256,16 @@ impl SharedFuture {
             *future = None;
         }
         polled
+    }
+}
+
+/// With it the future goes.
+struct Owner(SharedFuture);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let left = self.0.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(left);
     }
 }
 

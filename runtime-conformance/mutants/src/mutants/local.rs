@@ -228,6 +228,8 @@ impl Wake for Once {
 
 thread_local! {
     static KEPT: RefCell<Vec<AnyLocal>> = const { RefCell::new(Vec::new()) };
+    /// Whether this thread was ever a home: what comes while one ends is not meant.
+    static HOME: Cell<bool> = const { Cell::new(false) };
 }
 
 struct KeepsAway;
@@ -235,7 +237,8 @@ struct KeepsAway;
 impl Twist for KeepsAway {
     fn spawn_local(&self, rt: &Handle, future: AnyLocal) -> Box<dyn AnyJoin> {
         let home = rt.runtime().local_spawner().and_then(|spawner| spawner.home());
-        if home.is_none() {
+        HOME.set(HOME.get() || home.is_some());
+        if !HOME.get() {
             fired();
             KEPT.with_borrow_mut(|kept| kept.push(future));
             return Box::new(Never);

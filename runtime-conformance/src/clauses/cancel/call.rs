@@ -107,7 +107,7 @@ pub(super) fn cancel_4_abort_may_be_called_anywhere(rig: &Rig<'_>) {
     rig.drive_with(&rt, "CANCEL-4: aborts from everywhere", |rt| {
         for (place, site) in SITES {
             for when in [When::New, When::Parked, When::Finished] {
-                abort_there(&rt, place, *site, when);
+                abort_there(rt, place, *site, when);
             }
         }
     });
@@ -276,7 +276,7 @@ pub(super) fn cancel_6_no_destructor_on_the_aborters_stack(rig: &Rig<'_>) {
             });
             await_outside("CANCEL-6: the first poll of a task", record.polls().reached(1));
             let waker = record.waker();
-            site(&rt, Box::new(move || abort_watched(&handle)));
+            site(rt, Box::new(move || abort_watched(&handle)));
             waker.into_iter().for_each(|waker| waker.wake());
             await_outside("CANCEL-6: an aborted task to be dropped", record.drops().reached(1));
         }

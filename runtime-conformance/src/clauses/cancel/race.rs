@@ -66,7 +66,7 @@ pub(super) fn cancel_3_abort_and_completion_agree(rig: &Rig<'_>) {
     let rt = rig.rt();
     let (rounds, random) = (rig.rounds(ROUNDS), rig.random());
     let (outputs, cancelled) =
-        rig.drive_with(&rt, "CANCEL-3: the outcome of a race", |rt| race(&rt, rounds, random));
+        rig.drive_with(&rt, "CANCEL-3: the outcome of a race", |rt| race(rt, rounds, random));
     rig.shutdown(rt);
     rig.witness("outputs", outputs, 1);
     rig.witness("cancelled", cancelled, 1);

@@ -1,7 +1,8 @@
 //! Where local tasks live: found out, since it is the runtime's decision.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::thread::{self, ThreadId};
 
 use runtime_traits::task::{JoinHandle, spawn_local};
@@ -33,7 +34,7 @@ where
         let is_home = is_home(rt);
         let main: JoinHandle<T> = match is_home {
             true => settle(),
-            false => match rt.handle().spawn(async move { settle() }).await {
+            false => match rt.handle().spawn(poll_fn(settle_there(settle))).await {
                 Ok(main) => main,
                 Err(error) => return Err(error),
             },
@@ -44,6 +45,12 @@ where
         Ok(output) => output,
         Err(error) => panic!("a local task, spawned where tasks run, resolved {error:?}"),
     }
+}
+
+/// Ready at once, with what `settle` answers.
+fn settle_there<R>(settle: impl FnOnce() -> R) -> impl FnMut(&mut Context<'_>) -> Poll<R> {
+    let mut settle = Some(settle);
+    move |_| settle.take().map_or(Poll::Pending, |settle| Poll::Ready(settle()))
 }
 
 /// Whether the calling thread is a home of `rt`.

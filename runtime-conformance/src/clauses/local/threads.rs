@@ -34,7 +34,10 @@ pub(super) fn local_1_a_local_task_is_polled_at_home(rig: &Rig<'_>) {
                 for wake in 0..WAKES {
                     match wake % 2 {
                         0 => waker.wake_by_ref(),
-                        _ => waker.clone().wake(),
+                        _ => {
+                            let clone = waker.clone();
+                            clone.wake();
+                        }
                     }
                     thread::yield_now();
                 }

@@ -82,7 +82,7 @@ pub(super) fn wake_9_wakers_of_different_tasks_differ(rig: &Rig<'_>) {
     let rt = rig.rt();
     rig.drive_with(&rt, "WAKE-9: tasks to park and to end", |rt| {
         for _ in 0..2 {
-            let (tasks, wakers) = parked(&rt);
+            let (tasks, wakers) = parked(rt);
             for (at, one) in wakers.iter().enumerate() {
                 let same = one.will_wake(&one.clone());
                 assert!(same, "WAKE-9: a waker says that its clone wakes something else");

@@ -88,7 +88,7 @@ impl Told {
 pub(super) fn wake_4_waking_what_has_ended_does_nothing(rig: &Rig<'_>) {
     let rt = rig.rt();
     rig.drive_with(&rt, "WAKE-4: the runtime to go on after late wakes", |rt| {
-        let wakers = end_three(&rt);
+        let wakers = end_three(rt);
         thread::scope(|scope| {
             for _ in 0..THREADS {
                 scope.spawn(|| {
@@ -152,7 +152,7 @@ pub(super) fn wake_5_wakers_are_used_while_the_runtime_ends(rig: &Rig<'_>) {
                 let mut wakes = 0;
                 let mut after = 0;
                 while after < 20 {
-                    wakers.iter().for_each(|waker| waker.clone().wake());
+                    wakers.iter().cloned().for_each(Waker::wake);
                     wakers.iter().for_each(Waker::wake_by_ref);
                     begun.fetch_add(1, Ordering::Relaxed);
                     match over.load(Ordering::SeqCst) {
@@ -310,7 +310,7 @@ pub(super) fn wake_10_wakers_work_in_thread_local_destructors(rig: &Rig<'_>) {
             }
         }));
         let waker = told.1.recv().expect("WAKE-10: a task was dropped before its first poll");
-        use_at_exit(&rt, &waker, &count);
+        use_at_exit(rt, &waker, &count);
         drop(waker);
         let outcome = await_outside("WAKE-10: a task that thread-local destructors woke", task);
         assert!(outcome.is_ok(), "WAKE-10: a task that was woken resolved {outcome:?}");

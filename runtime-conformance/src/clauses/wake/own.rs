@@ -25,7 +25,10 @@ fn wakes_itself() -> impl Future<Output = ()> + Send {
         times += 1;
         match times % 3 {
             0 => cx.waker().wake_by_ref(),
-            1 => cx.waker().clone().wake(),
+            1 => {
+                let waker = cx.waker().clone();
+                waker.wake();
+            }
             _ => (0..3).for_each(|_| cx.waker().wake_by_ref()),
         }
         Poll::Pending

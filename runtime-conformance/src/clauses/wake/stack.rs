@@ -87,7 +87,7 @@ pub(super) fn wake_8_nothing_runs_inside_wake(rig: &Rig<'_>) {
             assert!(outcome.is_ok(), "WAKE-8: a task that was woken resolved {outcome:?}");
             drop(waker);
         }
-        woken_to_be_dropped(&rt);
+        woken_to_be_dropped(rt);
     });
     rig.shutdown(rt);
 }
