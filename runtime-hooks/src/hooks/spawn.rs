@@ -30,7 +30,13 @@ pub enum Why {
 /// - **TASK-2** (must) Neither `spawn` nor `schedule` polls or drops the task on the caller's stack.
 /// - **TASK-7** (must) Both work from a poll, a destructor, a waker, a blocking closure, a plain
 ///   thread, and a thread of another runtime.
+/// - **WAKE-3** (must) Of any sequence of wakes, the last one leads to a poll: whoever says "I sleep"
+///   looks at the queue afterwards.
+/// - **WAKE-5** (must) Wakers may be used while the runtime ends, and after. That brings no task back
+///   and keeps no memory.
 /// - **WAKE-7** (must) No foreign code (a waker, a destructor) runs while an internal lock is held.
+/// - **WAKE-8** (must) A wake neither polls nor drops a task before it returns, also at the end, so that
+///   no chain of wakes needs a stack of its own length.
 /// - **SHUTDOWN-3** (must) During and after shutdown `spawn` gives the task back or drops it; its
 ///   handle resolves *cancelled*.
 ///

@@ -22,6 +22,23 @@ use crate::{Handle, JoinError, Refused};
 /// [`cancel`](JoinHandle::cancel).
 ///
 /// The handle may be awaited anywhere: on another runtime, on another thread.
+///
+/// # Contract
+///
+/// - **CANCEL-1** (must) An abort of a parked task drops its future without another poll, though nobody
+///   wakes it; the handle resolves *cancelled*.
+/// - **CANCEL-2** (must) A poll in progress is not interrupted; the abort takes effect when it is
+///   pending.
+/// - **CANCEL-3** (must) Abort and completion leave one outcome: *cancelled*, or the output, which is
+///   then neither lost nor leaked.
+/// - **CANCEL-4** (must) `abort` may be called any number of times and from anywhere, also after the
+///   end; it neither waits nor panics.
+/// - **CANCEL-5** (must) *Cancelled* is seen only after the future's destructor has returned.
+/// - **CANCEL-6** (should) That destructor does not run inside the call of `abort`; for local tasks a
+///   must.
+/// - **CANCEL-7** (must) An abort before the first poll prevents it, also if the handle is dropped then.
+/// - **CANCEL-8** (must) A pending future that is dropped, this one or any other of the interface,
+///   releases its waker and takes no event from its siblings.
 pub struct JoinHandle<T> {
     raw: Raw,
     /// Whether the outcome was taken out.

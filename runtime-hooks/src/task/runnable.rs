@@ -250,6 +250,19 @@ pub enum Ran<J = Runnable> {
 /// A job: a task that is scheduled, as one word.
 ///
 /// Dropping it cancels the task: the future is dropped here, with its runtime current.
+///
+/// # Contract
+///
+/// The wakers with which a job polls keep these; those of a host have to keep them too.
+///
+/// - **WAKE-1** (must) A wake that a task gives itself during its poll leads to another poll.
+/// - **WAKE-2** (must) A wake from another thread during the poll leads to a poll that begins later.
+/// - **WAKE-4** (must) Waking a task that has ended does nothing.
+/// - **WAKE-6** (must) What was written before a wake is seen by the poll it causes, also if the task
+///   had been notified already.
+/// - **WAKE-9** (must) `will_wake` is never true for wakers of different tasks; it should be for clones.
+/// - **WAKE-10** (must) Wakers may be used on any thread at any time, in thread-local destructors too,
+///   and when the thread that made them has ended.
 #[must_use = "dropping a job cancels its task"]
 pub struct Runnable(pub(super) Raw);
 
