@@ -3,6 +3,7 @@
 //! The fourth arrangement of WAKE-3, from a thread to a local task, is LOCAL-3.
 
 mod equal;
+mod exit;
 mod late;
 pub(super) mod line;
 mod own;
@@ -80,9 +81,9 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("WAKE-8", stack::wake_8_chains_of_wakes_need_no_stack)
         .part("chains", "is the depth of chains of wakes bounded?"),
     Case::new("WAKE-9", equal::wake_9_wakers_of_different_tasks_differ),
-    Case::new("WAKE-10", late::wake_10_wakers_work_in_thread_local_destructors)
+    Case::new("WAKE-10", exit::wake_10_wakers_work_in_thread_local_destructors)
         .part("thread-local", "do wakers work in thread-local destructors?"),
-    Case::new("WAKE-10", late::wake_10_wakers_outlive_their_thread_and_runtime)
+    Case::new("WAKE-10", exit::wake_10_wakers_outlive_their_thread_and_runtime)
         .part("after", "do wakers outlive the thread that made them, and the runtime?"),
 ];
 
