@@ -76,7 +76,11 @@ pub trait Harness: Sync {
 }
 
 /// A runtime under test: its owner, so to say.
-pub trait Subject {
+///
+/// `Send`, because some clauses end it where owners are found in practice: inside a task, a blocking
+/// closure, a thread-local. A runtime that must be ended on one thread has an owner that asks that
+/// thread.
+pub trait Subject: Send {
     /// A handle to it.
     fn handle(&self) -> Handle;
 

@@ -84,6 +84,7 @@ mod run;
 pub mod toolbox;
 #[doc(hidden)]
 pub mod twist;
+mod usable;
 mod verdict;
 mod watchdog;
 

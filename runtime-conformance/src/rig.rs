@@ -1,5 +1,7 @@
 //! What a case's function is given: runtimes, seeds, words for the report.
 
+mod maker;
+
 use std::cell::RefCell;
 use std::future::Future;
 use std::io;
@@ -15,6 +17,8 @@ use runtime_traits::time::{Duration, Instant};
 use crate::rt::{Owned, Rt};
 use crate::toolbox::{Random, Tally, foreign};
 use crate::{Cap, Decisions, Flavour, Harness, watchdog};
+
+use maker::Maker;
 
 /// One case on one flavour, inside its process.
 pub(crate) struct Rig<'a> {
@@ -52,6 +56,11 @@ impl<'a> Rig<'a> {
         let subject = self.harness.build_seeded(self.flavour, seed);
         watchdog::waiting_for("something that the case did not name");
         Owned::new(subject)
+    }
+
+    /// Makes runtimes on threads that this rig cannot go to.
+    pub(crate) fn maker(&self) -> Maker<'a> {
+        Maker { harness: self.harness, flavour: self.flavour, seed: self.seed }
     }
 
     /// Ends a runtime.
