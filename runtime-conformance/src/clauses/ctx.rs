@@ -1,4 +1,12 @@
 //! The current runtime.
+//!
+//! `owner` has which runtime is current inside what a runtime runs, `unwound` scopes that a panic
+//! leaves, `threads` what other threads see, `abroad` tasks and resources away from their runtime.
+
+mod abroad;
+mod owner;
+mod threads;
+mod unwound;
 
 use std::future::pending;
 use std::num::ParseIntError;
@@ -13,13 +21,54 @@ use crate::rt::Rt;
 use crate::toolbox::{Probe, hand_poll};
 
 pub(crate) const CASES: &[Case] = &[
+    Case::new("CTX-1", threads::ctx_1_none_is_current_outside_any_scope),
+    Case::new("CTX-2", owner::ctx_2_the_owner_is_current_in_its_tasks),
+    Case::new("CTX-2", owner::ctx_2_the_owner_is_current_in_a_blocking_closure)
+        .part("blocking", "is the owner current in a blocking closure, and where it is dropped?")
+        .needs(&[Cap::Blk]),
+    Case::new("CTX-2", owner::ctx_2_the_owner_is_current_in_a_local_task)
+        .part("local", "is the owner current in a local task, and where it is dropped?")
+        .needs(&[Cap::Local]),
+    Case::new("CTX-2", owner::ctx_2_the_owner_is_current_while_a_task_unwinds)
+        .part("unwinding", "is the owner current in destructors that a panic runs?")
+        .needs(&[Cap::Unwind]),
     Case::new("CTX-3", ctx_3_leaving_a_scope_restores_the_previous_runtime),
     Case::new("CTX-3", ctx_3_runners_need_not_end_in_reverse_order)
         .part("runners", "do runners whose lifetimes do not nest leave each other's scope alone?")
         .needs(&[Cap::Block]),
+    Case::new("CTX-4", unwound::ctx_4_a_panic_restores_on_the_same_thread),
+    Case::new("CTX-4", unwound::ctx_4_a_panic_out_of_block_on_restores)
+        .part("block-on", "is the previous runtime current after a panic out of `block_on`?")
+        .needs(&[Cap::Block, Cap::Unwind]),
+    Case::new("CTX-4", unwound::ctx_4_a_panic_in_a_task_leaves_the_worker_as_it_was)
+        .part("worker", "do the next tasks find their runtime after one that panicked?"),
+    Case::new("CTX-4", unwound::ctx_4_a_panic_in_a_closure_leaves_the_thread_as_it_was)
+        .part("blocking", "do the next closures find their runtime after one that panicked?")
+        .needs(&[Cap::Blk, Cap::Unwind]),
+    Case::new("CTX-5", threads::ctx_5_threads_started_inside_see_none),
+    Case::new("CTX-5", threads::ctx_5_scopes_on_two_threads_do_not_meet)
+        .part("two-threads", "do two threads that enter two runtimes leave each other alone?")
+        .stochastic(),
+    Case::new("CTX-6", abroad::ctx_6_a_task_has_its_own_runtime_whoever_wakes_it),
+    Case::new("CTX-6", abroad::ctx_6_a_task_spawned_from_abroad_lives_at_home)
+        .part("home", "does a task end with the runtime it was spawned on, and not with another?"),
+    Case::new("CTX-7", owner::ctx_7_a_scope_in_a_poll_ends_with_it),
+    Case::new("CTX-9", threads::ctx_9_a_thread_s_last_destructors_may_ask),
+    Case::new("CTX-10", abroad::ctx_10_a_timer_stays_with_its_runtime)
+        .part("timer", "does a timer work that is polled elsewhere, or fail loudly?")
+        .needs(&[Cap::Time]),
+    Case::new("CTX-10", abroad::ctx_10_a_timer_that_is_reset_abroad_stays_at_home)
+        .part("timer-reset", "does a timer work that is reset where another runtime is current?")
+        .needs(&[Cap::Time]),
+    Case::new("CTX-10", abroad::ctx_10_a_socket_stays_with_its_runtime)
+        .part("socket", "does a socket work that is polled elsewhere, or fail loudly?")
+        .needs(&[Cap::Fd]),
 ];
 
-pub(crate) const UNTESTED: &[Untested] = &[];
+pub(crate) const UNTESTED: &[Untested] = &[Untested::new(
+    "CTX-8",
+    "scopes are closures: `Handle::enter` has no guard that could be dropped late or out of order",
+)];
 
 /// CTX-3: scopes nest, the innermost wins, and leaving restores exactly the previous one: at the end,
 /// by an early return, and when a wrapped future is dropped half-way.
