@@ -136,6 +136,12 @@ fn use_up_a_budget(rig: &Rig<'_>, rt: &Rt) {
     rig.setup("writing to a socket", std::io::Write::write_all(&mut theirs, b"x"));
     rig.drive(rt, "BLOCKON-4: a ready socket on a foreign executor, inside a task", async {
         let task = rt.spawn(async move {
+            // Twice in the ordinary way: after that the runtime has seen the event, and needs no turn of
+            // a driver, which may be this very thread's business, to know.
+            for _ in 0..2 {
+                let ready = ours.readable().await;
+                assert!(ready.is_ok(), "BLOCKON-4: a readable socket gave {ready:?}");
+            }
             for _ in 0..FOREIGN {
                 let ready = foreign::block_on(ours.readable());
                 assert!(ready.is_ok(), "BLOCKON-4: a readable socket gave {ready:?}");
