@@ -274,6 +274,20 @@ fn local_tasks_outside_a_worker_say_why_not() {
 }
 
 #[test]
+fn a_local_task_that_is_refused_keeps_the_panic_of_its_destructor() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("a destructor's panic, as the test wants it");
+        }
+    }
+    let runtime = Builder::new().worker_threads(1).build().unwrap();
+    let bomb = Bomb;
+    let refused = runtime.block_on(async { task::spawn_local(async move { drop(bomb) }).await });
+    assert!(refused.unwrap_err().unsupported().is_some());
+}
+
+#[test]
 fn blocking_closures_run_side_by_side_and_are_inside_the_runtime() {
     on_each(|runtime| {
         let handle = runtime.handle().clone();
