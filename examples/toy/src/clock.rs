@@ -1,6 +1,7 @@
 //! Time that stands still: a number under the lock.
 
-use std::task::{Context, Poll};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use runtime_traits::Gone;
@@ -50,10 +51,44 @@ impl VirtualTime for Shared {
             inner.turn_to(to);
             inner.due()
         });
-        due.into_iter().for_each(std::task::Waker::wake);
+        wake_all(due);
     }
 
     fn next_deadline(&self) -> Option<Instant> {
         self.lock().next_deadline()
+    }
+}
+
+/// Wakes each. What one throws costs the others nothing (PANIC-3), and the loop neither.
+pub(crate) fn wake_all(wakers: Vec<Waker>) {
+    for waker in wakers {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+            // The hook has reported it. Dropping it could throw once more; leaking it cannot.
+            std::mem::forget(payload);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    struct Counts(AtomicUsize);
+
+    impl Wake for Counts {
+        fn wake(self: Arc<Self>) {
+            assert!(self.0.fetch_add(1, Ordering::SeqCst) != 1, "the second wake panics");
+        }
+    }
+
+    #[test]
+    fn a_waker_that_panics_costs_the_others_nothing() {
+        let counts = Arc::new(Counts(AtomicUsize::new(0)));
+        wake_all((0..4).map(|_| counts.clone().into()).collect());
+        assert_eq!(counts.0.load(Ordering::SeqCst), 4);
     }
 }

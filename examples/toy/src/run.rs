@@ -9,6 +9,7 @@ use std::task::{Context, Wake, Waker};
 use runtime_traits::Refused;
 use runtime_traits::hooks::{Ran, VirtualTime};
 
+use crate::clock::wake_all;
 use crate::{Shared, mutants};
 
 /// What there is to do when no job is ready.
@@ -113,7 +114,7 @@ impl Shared {
             inner.closed = true;
             inner.all_waiting()
         });
-        waiting.into_iter().for_each(Waker::wake);
+        wake_all(waiting);
         self.tasks.close_all();
         self.drop_queue();
         self.locals.close_all();
