@@ -1,4 +1,13 @@
 //! Shutdown.
+//!
+//! SHUTDOWN-3 is here; `tasks` has what becomes of tasks, `zoo` destructors that do things, `waiters`
+//! those outside who wait for the runtime, `places` ends in odd places, `cycles` many runtimes.
+
+mod cycles;
+mod places;
+mod tasks;
+mod waiters;
+mod zoo;
 
 use std::sync::mpsc::channel;
 
@@ -11,6 +20,14 @@ use crate::rt::{Join, Rt};
 use crate::toolbox::{AtDrop, Probe, Record};
 
 pub(crate) const CASES: &[Case] = &[
+    Case::new("SHUTDOWN-1", tasks::shutdown_1_every_task_is_dropped_once),
+    Case::new("SHUTDOWN-1", tasks::shutdown_1_waits_for_a_poll_that_runs)
+        .part("in-a-poll", "does it wait for a poll that runs, on another thread, meanwhile?")
+        .needs(&[Cap::Mt]),
+    Case::new("SHUTDOWN-2", zoo::shutdown_2_destructors_may_do_anything).stochastic(),
+    Case::new("SHUTDOWN-2", zoo::shutdown_2_events_may_arrive_meanwhile)
+        .part("events", "does it end while wakes, timers and events of sockets arrive?")
+        .stochastic(),
     Case::new("SHUTDOWN-3", shutdown_3_spawning_afterwards_resolves_cancelled)
         .part("afterwards", "is a task spawned after the end dropped, its handle cancelled?"),
     Case::new("SHUTDOWN-3", shutdown_3_spawning_from_a_destructor_resolves_cancelled).part(
@@ -20,9 +37,34 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("SHUTDOWN-3", shutdown_3_dispatching_blocking_work_resolves)
         .part("blocking", "is a closure dispatched after the end dropped, its handle cancelled?")
         .needs(&[Cap::Blk]),
+    Case::new("SHUTDOWN-4", waiters::shutdown_4_timers_outside_are_told)
+        .part("timers", "is whoever waits for a timer outside told of the end?")
+        .needs(&[Cap::Time, Cap::Iso]),
+    Case::new("SHUTDOWN-4", waiters::shutdown_4_timers_that_race_with_the_end_are_told)
+        .part("timers-race", "also who begins to wait just then?")
+        .needs(&[Cap::Time, Cap::Iso])
+        .stochastic(),
+    Case::new("SHUTDOWN-4", waiters::shutdown_4_sockets_outside_are_told)
+        .part("sockets", "is whoever waits for a socket outside told of the end?")
+        .needs(&[Cap::Fd, Cap::Iso]),
+    Case::new("SHUTDOWN-5", places::shutdown_5_inside_the_root)
+        .part("root", "is it defined to end a runtime inside its own root?"),
+    Case::new("SHUTDOWN-5", places::shutdown_5_inside_a_task)
+        .part("task", "is it defined to end a runtime inside its own task?"),
+    Case::new("SHUTDOWN-5", places::shutdown_5_inside_another_s_task)
+        .part("other-task", "is it defined to end a runtime inside another's task?"),
+    Case::new("SHUTDOWN-5", places::shutdown_5_inside_a_blocking_closure)
+        .part("blocking", "is it defined to end a runtime inside its own blocking closure?")
+        .needs(&[Cap::Blk, Cap::Iso]),
+    Case::new("SHUTDOWN-5", places::shutdown_5_at_the_end_of_a_thread)
+        .part("thread-local", "is it defined to end a runtime where a thread ends?"),
+    Case::new("SHUTDOWN-7", cycles::shutdown_7_many_runtimes_leave_nothing),
 ];
 
-pub(crate) const UNTESTED: &[Untested] = &[];
+pub(crate) const UNTESTED: &[Untested] = &[Untested::new(
+    "SHUTDOWN-6",
+    "an end with a limit is a call of each runtime's own owner; the interface has none to be called",
+)];
 
 /// SHUTDOWN-3: spawning after shutdown drops the future and yields a handle that resolves
 /// *cancelled*.
