@@ -160,11 +160,11 @@ impl Runtime {
         let shared = self.shared.clone();
         shared.stop();
         // Also before the threads are joined: a worker may wait for what a parked task holds.
-        shared.drop_tasks();
+        shared.drop_tasks(false);
         let queued = shared.pool.close();
         drop(queued);
         let mut ended = self.join_workers(deadline);
-        shared.drop_tasks();
+        shared.drop_tasks(true);
         if POOL.with(Cell::get) == self.pool {
             return false; // the pool's own thread cannot wait for the pool
         }

@@ -33,6 +33,10 @@ pub(crate) struct Shared {
     pub(crate) stations: Box<[Station]>,
     /// Jobs from outside of any worker.
     injector: Injector,
+    /// Somebody drops what is in the injector.
+    is_draining: AtomicBool,
+    /// The end has dropped all tasks that there were.
+    is_emptied: AtomicBool,
     state: AtomicU8,
     /// Stations without a thread, and those who wait for one.
     vacant: Mutex<Vec<(usize, Queue<Runnable>)>>,
@@ -86,6 +90,8 @@ impl Shared {
             idle: Idle::new(workers),
             stations,
             injector: Injector::default(),
+            is_draining: AtomicBool::new(false),
+            is_emptied: AtomicBool::new(false),
             state: AtomicU8::new(RUNNING),
             vacant: Mutex::new(queues.into_iter().enumerate().collect()),
             vacated: Condvar::new(),
@@ -99,12 +105,14 @@ impl Shared {
     pub(crate) fn push(&self, job: Runnable) {
         let Err(job) = worker::push_here(self, job) else { return };
         self.injector.push(job);
-        // Pairs with the fence in `stop`: either it drains this job, or we see that it stopped.
+        // Pairs with the fence in `drop_tasks`: either it drains this job, or we see that it did.
         fence(SeqCst);
-        if self.is_stopped() {
-            return self.drain_injector();
+        if !self.is_stopped() {
+            self.call_somebody();
+        } else if self.is_emptied.load(SeqCst) {
+            self.drain_injector();
         }
-        self.call_somebody();
+        // Else the one who ends the runtime will: who wakes may hold a lock that destructors take.
     }
 
     /// Wakes a sleeper to work, if that is needed.
@@ -229,18 +237,29 @@ impl Shared {
         self.rouse_waiting();
     }
 
-    /// Drops every task that no worker holds. Called when workers have left, or leave soon.
-    pub(crate) fn drop_tasks(&self) {
+    /// Drops every task that no worker holds. Called when workers have left, or leave soon; the `last`
+    /// time whoever still has a job must drop it himself.
+    pub(crate) fn drop_tasks(&self, last: bool) {
         self.tasks.close_all();
+        self.is_emptied.store(last, SeqCst);
         fence(SeqCst);
         self.drain_injector();
         self.driver.shutdown();
     }
 
-    /// Drops what is left in the injector: cancels those tasks, here.
+    /// Drops what is in the injector: cancels those tasks, here. One thread at a time, outermost: a
+    /// destructor that wakes another task may hold a lock that the other's destructor takes, so that
+    /// one has to wait until the first has returned (SHUTDOWN-2).
     fn drain_injector(&self) {
-        while let Some(job) = self.injector.pop() {
-            drop(job);
+        while !self.is_draining.swap(true, SeqCst) {
+            while let Some(job) = self.injector.pop() {
+                drop(job);
+            }
+            self.is_draining.store(false, SeqCst);
+            // Who pushed while we drained relied on us.
+            if self.injector.is_empty() {
+                return;
+            }
         }
     }
 }
