@@ -37,6 +37,7 @@ mod mutants;
 mod run;
 mod state;
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -106,7 +107,21 @@ impl Drop for Toy {
     }
 }
 
+thread_local! {
+    /// The toy whose closure this thread runs, by its address.
+    static CLOSURE_OF: Cell<usize> = const { Cell::new(0) };
+}
+
 impl Shared {
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Whether this thread runs one of its blocking closures.
+    fn is_in_closure(&self) -> bool {
+        CLOSURE_OF.get() == self.address()
+    }
+
     fn handle(&self) -> Handle {
         Handle::from_arc(self.me.upgrade().expect("called through a handle or the owner"))
     }
@@ -211,6 +226,7 @@ impl Blocking for Shared {
         }
         let shared = self.me.upgrade().expect("called through a handle");
         let work = move || {
+            CLOSURE_OF.set(shared.address());
             let _ = job.into_runnable().run(); // a closure finishes at its first poll
             shared.change(Inner::end_blocking);
         };

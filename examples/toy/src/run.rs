@@ -119,14 +119,21 @@ impl Shared {
         self.drop_queue();
         self.locals.close_all();
         let mut inner = self.lock();
-        while inner.blocking > 0 {
+        // Called inside one of its own closures, it cannot wait for that.
+        while inner.blocking > usize::from(self.is_in_closure()) {
             inner = self.bell.wait(inner).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     /// Drops what is queued, outside the lock, until nothing is (Y3).
     fn drop_queue(&self) {
-        while let Some(job) = { self.lock().pop() } {
+        loop {
+            let job = self.change(|inner| {
+                let job = inner.pop();
+                inner.emptied = job.is_none();
+                job
+            });
+            let Some(job) = job else { return };
             drop(job);
         }
     }

@@ -56,7 +56,10 @@ pub(crate) struct Inner {
     last_home: u32,
     /// Blocking jobs that have not ended.
     pub(crate) blocking: usize,
+    /// No new task is taken.
     pub(crate) closed: bool,
+    /// No job is taken: the end has emptied the queue.
+    pub(crate) emptied: bool,
 }
 
 impl Inner {
@@ -73,14 +76,16 @@ impl Inner {
             last_home: 0,
             blocking: 0,
             closed: false,
+            emptied: false,
         }
     }
 
     // ── jobs ────────────────────────────────────────────────────────────────────────────────────
 
-    /// Takes a job; gives it back after the end (Y3).
+    /// Takes a job; gives it back after the end. While it ends jobs are taken, so that they are dropped
+    /// by who ends it and not on the stack of who wakes (Y3).
     pub(crate) fn push(&mut self, job: Job) -> Result<(), Job> {
-        if self.closed {
+        if self.emptied {
             return Err(job);
         }
         self.ready.push_back(job);
