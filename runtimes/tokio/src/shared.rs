@@ -140,7 +140,11 @@ impl Runtime for Shared {
 
     fn enter(&self, body: &mut dyn FnMut()) {
         block_on::entered(|| {
-            let _context = self.tokio.enter();
+            // tokio's context is a thread-local with a destructor. When that has run, as the thread
+            // ends, there is none to enter, and tokio would panic.
+            let context = tokio::runtime::Handle::try_current();
+            let is_gone = context.is_err_and(|error| error.is_thread_local_destroyed());
+            let _context = (!is_gone).then(|| self.tokio.enter());
             body();
         });
     }
