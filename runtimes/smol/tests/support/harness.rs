@@ -36,7 +36,9 @@ impl Host {
 
     fn end(self) {
         drop(self.stop);
-        self.thread.join().expect("tasks contain what they throw");
+        if self.thread.thread().id() != thread::current().id() {
+            self.thread.join().expect("tasks contain what they throw");
+        }
         drop(self.executor);
     }
 }

@@ -76,7 +76,14 @@ impl Subject for Owner {
     }
 
     fn shutdown(self: Box<Self>) {
-        self.runtime.shutdown();
-        drop(self.host);
+        let Owner { runtime, host } = *self;
+        runtime.shutdown();
+        match host {
+            // tokio does not let its own threads wait for it.
+            Some(host) if tokio::runtime::Handle::try_current().is_ok() => {
+                host.shutdown_background();
+            }
+            host => drop(host),
+        }
     }
 }
