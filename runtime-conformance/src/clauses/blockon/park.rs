@@ -18,13 +18,18 @@ use crate::toolbox::{Gate, Stress, Tally, cpu, kernel, within_watchdog};
 
 // ── BLOCKON-2 ───────────────────────────────────────────────────────────────────────────────────
 
-/// How many windows are measured, and how long each is.
-const WINDOWS: usize = 5;
+/// How many windows are measured at most, and how long each is.
+const WINDOWS: usize = 12;
 const WINDOW: Duration = Duration::from_millis(60);
 /// The share of a spinning thread's CPU time that sleeping threads may use.
 const SHARE_MAX: f64 = 0.2;
-/// What the control must have got of a window, or nothing can be said.
-const CONTROL_MIN: f64 = 0.05;
+/// In so many windows they used more: then they do not sleep.
+const BURNT: usize = 2;
+/// In so many quiet windows they did not: then they do.
+const SLEPT: usize = 4;
+/// What the control gets of one CPU in a window that counts as quiet. A thread that spins and yields
+/// gets nothing beside many others that do not, and cannot be told from one that sleeps.
+const QUIET: f64 = 0.4;
 /// How many threads the part with several has.
 const THREADS: usize = 4;
 
@@ -32,7 +37,7 @@ const THREADS: usize = 4;
 ///
 /// Method: a root waits for a wake that comes from a plain thread at the end of a window of 60 ms.
 /// What all threads of the process used meanwhile is compared with a control thread that spins in the
-/// same window, so a busy machine slows both. The median of five windows counts.
+/// same window, so a busy machine slows both.
 ///
 /// If this fails, look for a loop that yields where it should park, a timeout of zero, or an event
 /// that is never cleared.
@@ -97,55 +102,73 @@ fn drive_many(rt: &Rt, end: &Tally) {
     });
 }
 
-/// Measures, and says what that means.
-fn judge(rig: &Rig<'_>, mut window: impl FnMut() -> Option<f64>) {
+/// Measures, and says what that means. A thread that sleeps uses no CPU time, however busy the machine
+/// is: so two windows in which it did are enough for a verdict.
+fn judge(rig: &Rig<'_>, mut window: impl FnMut() -> Option<Window>) {
     window(); // what starts at the first use is not part of it
-    let mut shares: Vec<f64> = (0..WINDOWS).filter_map(|_| window()).collect();
-    if shares.len() <= WINDOWS / 2 {
-        rig.inconclusive("not even a thread that spins got CPU time, or nobody counts it");
-        return;
+    let (mut burnt, mut slept) = (Vec::new(), 0);
+    for _ in 0..WINDOWS {
+        match window() {
+            Some(window) if window.share >= SHARE_MAX => burnt.push(window.share),
+            Some(window) => slept += usize::from(window.is_quiet),
+            None => {}
+        }
+        assert!(
+            burnt.len() < BURNT,
+            "BLOCKON-2: with nothing to do, the process used {burnt:.2?} times the CPU time of a \
+             thread that spun beside it"
+        );
+        if slept == SLEPT {
+            return;
+        }
     }
-    shares.sort_by(f64::total_cmp);
-    let share = shares[shares.len() / 2];
-    assert!(
-        share < SHARE_MAX,
-        "BLOCKON-2: with nothing to do, the process used {share:.2} of what a spinning thread used"
-    );
+    rig.inconclusive("the machine is too busy to tell threads that spin from threads that sleep");
 }
 
-/// Lets `idle` wait for a window, with a control beside it. What all threads but the control used, as
-/// a multiple of what that got; `None`: it got too little.
-fn window(idle: impl FnOnce(&Tally)) -> Option<f64> {
-    let (end, over, begun) = (Tally::new(), AtomicBool::new(false), Instant::now());
+/// What was seen in one window.
+struct Window {
+    /// What all threads but the control used, as a multiple of what that got.
+    share: f64,
+    is_quiet: bool,
+}
+
+/// Lets `idle` wait for a window, with a control beside it. `None`: nobody counts CPU time.
+fn window(idle: impl FnOnce(&Tally)) -> Option<Window> {
+    let (end, over) = (Tally::new(), AtomicBool::new(false));
     thread::scope(|scope| {
         let (says, control) = channel();
         let over = &over;
-        let control_spins = move || {
+        let spinning = scope.spawn(move || {
             let _ = says.send(kernel::this_thread().ok());
+            let begun = Instant::now();
             while !over.load(Ordering::Relaxed) {
                 std::hint::spin_loop();
             }
-            cpu::of_this_thread()
-        };
-        let spinning = scope.spawn(control_spins);
-        let control = control.recv().ok()??;
+            (cpu::of_this_thread(), begun.elapsed())
+        });
+        let control = control.recv().ok()?;
+        let (me, at_end) = (kernel::this_thread().ok(), &end);
         let before = used_by_threads();
-        let at_end = &end;
         scope.spawn(move || {
             thread::sleep(WINDOW); // the window itself
             over.store(true, Ordering::Relaxed);
             at_end.add();
         });
+        // Looking takes time, too: this thread's own is taken right before and after.
+        let mine = cpu::of_this_thread();
         idle(&end);
+        let mine = cpu::of_this_thread().saturating_sub(mine);
         let after = used_by_threads();
-        let spun = spinning.join().ok()?;
+        let (spun, lasted) = spinning.join().ok()?;
         let used = |(id, now): (&u32, &Duration)| {
             let since = before.get(id).copied().unwrap_or_default();
-            if *id == control { Duration::ZERO } else { now.saturating_sub(since) }
+            let is_ours = Some(*id) == control || Some(*id) == me;
+            if is_ours { Duration::ZERO } else { now.saturating_sub(since) }
         };
-        let used: Duration = after.iter().map(used).sum();
-        let enough = spun.as_secs_f64() > CONTROL_MIN * begun.elapsed().as_secs_f64();
-        (enough && !spun.is_zero()).then(|| used.as_secs_f64() / spun.as_secs_f64())
+        let used = mine + after.iter().map(used).sum::<Duration>();
+        let share = used.as_secs_f64() / spun.as_secs_f64();
+        let is_quiet = spun.as_secs_f64() > QUIET * lasted.as_secs_f64();
+        (!spun.is_zero()).then_some(Window { share, is_quiet })
     })
 }
 
