@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
+use runtime_conformance::Subject;
 use runtime_conformance::twist::{AnyFuture, AnyJoin, AnyOutput, Twist, fired};
 use runtime_traits::{BlockOnError, Handle, JoinError, Refused};
 
@@ -23,7 +24,9 @@ pub(crate) const VARIANTS: &[Mutant] = &[
     .over(Over { runtime: "default", flavour: "multi1" }),
     Mutant::twist("E-5", "Each poll of a task is on a thread of its own.", || {
         Arc::new(PollsElsewhere)
-    }),
+    })
+    // Whose root has a home for local tasks: tasks have none there.
+    .over(Over { runtime: "default", flavour: "lent" }),
     Mutant::twist("E-13", "Joiners are woken twice.", || Arc::new(WakesTwice)),
     Mutant::twist("E-15a", "A call of `block_on` inside another panics.", || {
         Arc::new(Nested(Inside::Panics))
@@ -88,6 +91,14 @@ impl Twist for PollsElsewhere {
         match IN_POLL.get() {
             true => Err(BlockOnError::Refused(Refused::NOT_HERE)),
             false => rt.block_on(main),
+        }
+    }
+
+    /// For the same reason an end inside a poll is left to another thread.
+    fn shutdown(&self, subject: Box<dyn Subject>) {
+        match IN_POLL.get() {
+            true => drop(thread::spawn(|| subject.shutdown())),
+            false => subject.shutdown(),
         }
     }
 }
