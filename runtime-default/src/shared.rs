@@ -9,18 +9,19 @@
 //! Threads hold `Shared`, `Shared` holds no thread: those belong to the owner, which joins them.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use runtime_traits::hooks::{Drive, Home, LocalRunnable, Runnable, State, Tag, Task, TaskList};
 
 use crate::driver::Driver;
-use crate::idle::Idle;
+use crate::idle::{Idle, TICK};
 use crate::injector::Injector;
 use crate::parker::Parker;
 use crate::pool::Pool;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::*, fence};
 use crate::sync::deque::{Steal, Stealer, Worker as Queue};
-use crate::sync::{Condvar, Mutex, lock};
+use crate::sync::{Condvar, Mutex, lock, wait_timeout};
 use crate::worker;
 
 /// See the file's head.
@@ -41,6 +42,8 @@ pub(crate) struct Shared {
     /// Stations without a thread, and those who wait for one.
     vacant: Mutex<Vec<(usize, Queue<Runnable>)>>,
     vacated: Condvar,
+    /// One of them sleeps without a tick.
+    is_dozing: AtomicBool,
     pub(crate) threads_are_ours: bool,
 }
 
@@ -95,6 +98,7 @@ impl Shared {
             state: AtomicU8::new(RUNNING),
             vacant: Mutex::new(queues.into_iter().enumerate().collect()),
             vacated: Condvar::new(),
+            is_dozing: AtomicBool::new(false),
             threads_are_ours,
         }
     }
@@ -197,10 +201,41 @@ impl Shared {
     }
 
     /// Sleeps until a station may be vacant, or `ready` says so.
+    ///
+    /// Whoever works may be in a long poll meanwhile, and timers and sockets unattended. So the
+    /// sleeper ticks, and takes a short turn of the driver if at a tick nobody lies there. When
+    /// somebody did for a whole tick it dozes, and is roused by who leaves the driver.
     pub(crate) fn wait_for_station(&self, ready: impl Fn() -> bool) {
-        let vacant = lock(&self.vacant);
-        let waiting = |vacant: &mut Vec<_>| vacant.is_empty() && !ready();
-        drop(self.vacated.wait_while(vacant, waiting));
+        let mut vacant = lock(&self.vacant);
+        let mut quiet = false;
+        while vacant.is_empty() && !ready() {
+            let turns = self.idle.turns();
+            // Set before the look: whoever leaves the driver later sees it, and has to wait for the
+            // lock that we hold until we sleep. Not cleared: that would be others' too.
+            self.is_dozing.fetch_or(quiet, SeqCst);
+            if quiet && !self.idle.driver_is_free() {
+                vacant = self.vacated.wait(vacant).unwrap_or_else(PoisonError::into_inner);
+                quiet = false;
+                continue;
+            }
+            let (locked, timed_out) = wait_timeout(&self.vacated, &self.vacant, vacant, TICK);
+            vacant = locked;
+            let is_free = self.idle.driver_is_free();
+            quiet = timed_out && !is_free && self.idle.turns() == turns;
+            if timed_out && is_free {
+                drop(vacant);
+                // An error of the poller itself (out of memory): the next tick tries again.
+                let _ = self.driver.turn(Some(Duration::ZERO));
+                vacant = lock(&self.vacant);
+            }
+        }
+    }
+
+    /// Has those who wait for a station look after the driver, which is left.
+    pub(crate) fn rouse_dozing(&self) {
+        if self.is_dozing.load(SeqCst) && self.is_dozing.swap(false, SeqCst) {
+            self.rouse_waiting();
+        }
     }
 
     /// Ends [`wait_for_station`](Shared::wait_for_station) for those who became ready.

@@ -318,6 +318,9 @@ impl Worker {
         }
         let (called, rouse) = self.shared.idle.get_up(self.index, bed);
         self.searching.set(called);
+        if bed == Bed::Driver {
+            self.shared.rouse_dozing();
+        }
         if let Some(sleeper) = rouse {
             self.shared.unpark(sleeper);
         }

@@ -465,3 +465,81 @@ fn metrics_count() {
     assert!(metrics.polls.unwrap() >= 20);
     assert_eq!(metrics.timers, Some(0));
 }
+
+/// BLOCKON-5: who waits for the only station looks after timers while the one who has it is busy.
+#[test]
+fn a_timer_beside_a_long_poll_of_another_root_fires() {
+    let runtime = Builder::new().current_thread().build().unwrap();
+    let (begun, entered) = std::sync::mpsc::channel();
+    let (done, over) = std::sync::mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            runtime.block_on(async move {
+                begun.send(()).unwrap();
+                over.recv().unwrap(); // a poll that lasts until the timer has fired
+            });
+        });
+        entered.recv().unwrap();
+        runtime.block_on(async { time::sleep(Duration::from_millis(5)).await });
+        done.send(()).unwrap();
+    });
+}
+
+/// The same for one who slept beside a driver that was attended, and then was not.
+#[test]
+fn a_driver_that_is_left_is_looked_after_by_who_waits_for_a_station() {
+    let runtime = Builder::new().current_thread().build().unwrap();
+    let (go, gone) = (Arc::new(tally::Tally::default()), Arc::new(tally::Tally::default()));
+    let (done, over) = std::sync::mpsc::channel::<()>();
+    thread::scope(|scope| {
+        let (leaves, says) = (go.clone(), gone.clone());
+        let runtime = &runtime;
+        scope.spawn(move || {
+            runtime.block_on(async move {
+                leaves.reached().await; // lies at the driver meanwhile
+                says.reach();
+                over.recv().unwrap();
+            });
+        });
+        let waits = gone.clone();
+        scope.spawn(move || {
+            runtime.block_on(async move {
+                let late = time::sleep(Duration::from_millis(60));
+                waits.reached().await;
+                late.await;
+                done.send(()).unwrap();
+            });
+        });
+        thread::sleep(Duration::from_millis(40)); // so that the second one is likely to doze
+        go.reach();
+    });
+}
+
+/// A flag that a future can await.
+mod tally {
+    use std::future::poll_fn;
+    use std::sync::Mutex;
+    use std::task::{Poll, Waker};
+
+    #[derive(Default)]
+    pub(super) struct Tally(Mutex<(bool, Option<Waker>)>);
+
+    impl Tally {
+        pub(super) fn reach(&self) {
+            let mut state = self.0.lock().unwrap();
+            state.0 = true;
+            let waker = state.1.take();
+            drop(state);
+            waker.into_iter().for_each(Waker::wake);
+        }
+
+        pub(super) async fn reached(&self) {
+            poll_fn(|cx| {
+                let mut state = self.0.lock().unwrap();
+                state.1 = Some(cx.waker().clone());
+                if state.0 { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+        }
+    }
+}
