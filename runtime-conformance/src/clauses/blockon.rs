@@ -197,7 +197,8 @@ fn blockon_7_the_root_is_not_polled_for_others(rig: &Rig<'_>) {
     let root = Quiet::default();
     thread::scope(|scope| {
         let driving = scope.spawn(|| {
-            let ended = within_watchdog("BLOCKON-7: a root that is woken", || rt.block_on(root.wait()));
+            let ended =
+                within_watchdog("BLOCKON-7: a root that is woken", || rt.block_on(root.wait()));
             ended.unwrap_or_else(|error| panic!("BLOCKON-7: `block_on` answered: {error}"));
         });
         root.polled.wait();

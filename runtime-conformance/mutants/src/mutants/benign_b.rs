@@ -16,11 +16,9 @@ use crate::erased::{Join, OnJoin, OnPoll, poll, wrapped};
 use crate::mutant::{Mutant, Over};
 
 pub(crate) const VARIANTS: &[Mutant] = &[
-    Mutant::twist(
-        "E-4",
-        "One worker, nothing runs in parallel, and `mt` is not declared.",
-        || Arc::new(AsItIs),
-    )
+    Mutant::twist("E-4", "One worker, nothing runs in parallel, and `mt` is not declared.", || {
+        Arc::new(AsItIs)
+    })
     .over(Over { runtime: "default", flavour: "multi1" }),
     Mutant::twist("E-5", "Each poll of a task is on a thread of its own.", || {
         Arc::new(PollsElsewhere)

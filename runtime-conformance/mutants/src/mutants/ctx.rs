@@ -35,11 +35,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     .breaks(&["CTX-3"]),
     Mutant::twist("M-CTX-0", "Asking for the current runtime starts one.", || Arc::new(StartsOne))
         .breaks(&["CTX-1"]),
-    Mutant::twist("M-CTX-1", "None is current while a task is dropped.", || {
-        Arc::new(DropsOutside)
-    })
-    .breaks(&["CTX-2"])
-    .tolerates(&["SHUTDOWN-1", "TASK-7"]),
+    Mutant::twist("M-CTX-1", "None is current while a task is dropped.", || Arc::new(DropsOutside))
+        .breaks(&["CTX-2"])
+        .tolerates(&["SHUTDOWN-1", "TASK-7"]),
     Mutant::twist("M-CTX-3", "A scope that a panic leaves stays.", || Arc::new(UnwindsPast))
         .breaks(&["CTX-4"]),
     Mutant::twist("M-CTX-4", "What a plain thread enters is current on all plain threads.", || {
@@ -67,11 +65,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     )
     .breaks(&["CTX-7"])
     .tolerates(&["CTX-3"]),
-    Mutant::twist(
-        "M-CTX-9",
-        "Asking needs a thread-local with a destructor.",
-        || Arc::new(NeedsItsCache),
-    )
+    Mutant::twist("M-CTX-9", "Asking needs a thread-local with a destructor.", || {
+        Arc::new(NeedsItsCache)
+    })
     .breaks(&["CTX-9"])
     .detected(Detection::Crashes),
 ];

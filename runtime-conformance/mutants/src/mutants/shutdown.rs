@@ -34,11 +34,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     )
     .breaks(&["SHUTDOWN-1"])
     .tolerates(&["LEAK-1"]),
-    Mutant::twist(
-        "M-SHUTDOWN-2b",
-        "The end does not wait for polls that run.",
-        || Arc::new(DoesNotWait),
-    )
+    Mutant::twist("M-SHUTDOWN-2b", "The end does not wait for polls that run.", || {
+        Arc::new(DoesNotWait)
+    })
     .breaks(&["SHUTDOWN-1"])
     .tolerates(&["SHUTDOWN-7"]),
     Mutant::twist(
@@ -62,11 +60,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     )
     .breaks(&["SHUTDOWN-5"])
     .detected(Detection::Hangs),
-    Mutant::twist(
-        "M-SHUTDOWN-6",
-        "A helper thread of each runtime is never joined.",
-        || Arc::new(LeavesAThread),
-    )
+    Mutant::twist("M-SHUTDOWN-6", "A helper thread of each runtime is never joined.", || {
+        Arc::new(LeavesAThread)
+    })
     .breaks(&["SHUTDOWN-7"]),
 ];
 

@@ -122,7 +122,11 @@ pub(super) fn blockon_4_a_foreign_executor_inside_a_task(rig: &Rig<'_>) {
         assert!(outcome.is_ok(), "BLOCKON-4: the task with a foreign executor failed");
     });
     use_up_a_budget(rig, &rt);
-    rig.drive(&rt, "BLOCKON-4: a root after all that", use_all(rig, &rt, "BLOCKON-4", "after that"));
+    rig.drive(
+        &rt,
+        "BLOCKON-4: a root after all that",
+        use_all(rig, &rt, "BLOCKON-4", "after that"),
+    );
     rig.shutdown(rt);
 }
 

@@ -274,12 +274,7 @@ fn answer(asked: &Receiver<(usize, Waker)>, said: &AtomicUsize, pauses: &mut Str
 }
 
 /// Asks for `number` and waits until it was said.
-async fn one_race(
-    number: usize,
-    said: &AtomicUsize,
-    ask: &Sender<(usize, Waker)>,
-    own_token: u64,
-) {
+async fn one_race(number: usize, said: &AtomicUsize, ask: &Sender<(usize, Waker)>, own_token: u64) {
     let mut asked = false;
     poll_fn(|cx| {
         if !std::mem::replace(&mut asked, true) {

@@ -105,7 +105,7 @@ fn hand_over(rig: &Rig<'_>, then: Then) {
             let main = meeting.first(then);
             let outcome = catch_unwind(AssertUnwindSafe(|| rt.block_on(main)));
             meeting.done.open();
-            check(then, outcome.map_or(None, Some));
+            check(then, outcome.ok());
         });
         meeting.polled.wait();
         let main = meeting.with_timer(rt);

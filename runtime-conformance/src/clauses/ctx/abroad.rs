@@ -142,9 +142,10 @@ pub(super) fn ctx_6_a_task_spawned_from_abroad_lives_at_home(rig: &Rig<'_>) {
     let (of_scope, of_task) = (emigrant(go.clone()), emigrant(Arc::new(Tally::new())));
     let in_scope = b.enter(|| a.spawn(of_scope));
     let home = a.clone();
-    let spawns = b.spawn(async move { home.spawn(of_task) });
+    let spawns = b.spawn(async move { Some(home.spawn(of_task)) });
     let in_task = rig.drive(&b, "CTX-6: a task that spawns on another runtime", spawns);
     let in_task = in_task.unwrap_or_else(|error| panic!("CTX-6: a task failed: {error}"));
+    let in_task = in_task.expect("a handle that is wrapped, lest it looks awaited");
     rig.shutdown(b);
     let seven = rig.drive(&a, "CTX-6: a task that outlives the runtime it was spawned in", async {
         go.add();
@@ -173,7 +174,8 @@ pub(super) fn ctx_10_a_timer_stays_with_its_runtime(rig: &Rig<'_>) {
     let (home, away, blocks) = (a.clone(), b.clone(), rig.has(Cap::Block));
     rig.drive_while(&a, "CTX-10: timers that are polled elsewhere", move || {
         let in_task = nap(&home);
-        let in_task = away.spawn(async move { on_time(in_task, "in another runtime's task").await });
+        let in_task =
+            away.spawn(async move { on_time(in_task, "in another runtime's task").await });
         let in_root = nap(&home);
         drive_beside(&away, blocks, "CTX-10: a timer in another runtime", async {
             on_time(in_root, "in another runtime's root").await;

@@ -36,15 +36,8 @@ enum Does {
     New,
 }
 
-const STATES: [Does; 7] = [
-    Does::Parks,
-    Does::ParksKept,
-    Does::Ends,
-    Does::Aborted,
-    Does::Spins,
-    Does::Woken,
-    Does::New,
-];
+const STATES: [Does; 7] =
+    [Does::Parks, Does::ParksKept, Does::Ends, Does::Aborted, Does::Spins, Does::Woken, Does::New];
 
 /// What all tasks share.
 struct World {
@@ -146,7 +139,10 @@ pub(super) fn shutdown_1_every_task_is_dropped_once(rig: &Rig<'_>) {
     world.over.store(true, Ordering::SeqCst);
     for (_, log) in &logs {
         let drops = log.drops.load(Ordering::SeqCst);
-        assert_eq!(drops, 1, "SHUTDOWN-1: times that a task was dropped when the shutdown returned");
+        assert_eq!(
+            drops, 1,
+            "SHUTDOWN-1: times that a task was dropped when the shutdown returned"
+        );
     }
     logs.iter().for_each(|(_, log)| log.wake());
     thread::sleep(AFTERWARDS); // widens the window for user code that still runs

@@ -42,12 +42,12 @@ pub(super) fn shutdown_4_timers_outside_are_told(rig: &Rig<'_>) {
         });
         // These say it by a panic, or in their output: all that is asked is that they come back.
         scope.spawn(move || back(polled, "a timer", plain));
-        scope.spawn(move || back(polled, "a timeout", async { drop(within.await) }));
+        scope.spawn(move || back(polled, "a timeout", async { _ = within.await }));
         foreign::block_on(polled.reached(3));
         rig.shutdown(rt);
     });
     if let Ok(late) = after.enter(|| try_sleep(HOUR)) {
-        back(&polled, "a timer that was made afterwards", async { drop(by_elapsed(late).await) });
+        back(&polled, "a timer that was made afterwards", async { _ = by_elapsed(late).await });
     }
 }
 
