@@ -17,6 +17,10 @@ use crate::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use crate::sync::thread::{self, Thread};
 use crate::worker::{self, Root, Signal};
 
+/// After so many polls one who never sleeps, because his future always wakes itself, looks after the
+/// driver, as he would asleep.
+const LOOK_AROUND: u32 = 61;
+
 /// The hook, with the count that workers need.
 pub(crate) struct Blocker(pub(crate) SharedRef);
 
@@ -36,6 +40,7 @@ impl BlockOn for Blocker {
 fn block_on(shared: &SharedRef, mut main: Pin<&mut dyn Future<Output = ()>>) {
     let waiter = Arc::new(Waiter::new(shared.clone()));
     let waker = Waker::from(waiter.clone());
+    let mut polls = 0_u32;
     loop {
         if !shared.threads_are_ours && !shared.is_stopped() {
             if let Some(station) = shared.take_station() {
@@ -48,10 +53,14 @@ fn block_on(shared: &SharedRef, mut main: Pin<&mut dyn Future<Output = ()>>) {
                 waiter.woken.store(true, SeqCst);
             }
         }
-        if waiter.woken.swap(false, SeqCst)
-            && main.as_mut().poll(&mut Context::from_waker(&waker)).is_ready()
-        {
-            return;
+        if waiter.woken.swap(false, SeqCst) {
+            if main.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+                return;
+            }
+            polls = polls.wrapping_add(1);
+            if polls % LOOK_AROUND == 0 && can_sit(shared) {
+                shared.look_after_driver();
+            }
         }
         waiter.sleep();
     }
