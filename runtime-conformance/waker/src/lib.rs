@@ -2,7 +2,8 @@
 //!
 //! `std::task::Wake` lets a test see wakes; that a waker is cloned or dropped it does not show, and a
 //! runtime that does so under its own lock is found by nothing else. Seeing it takes a `RawWaker`,
-//! hence unsafe code, hence a crate of its own: the suite forbids it.
+//! hence unsafe code, hence a crate of its own: the suite forbids it. For the same reason `signals` is
+//! here.
 //!
 //! # Invariants
 //!
@@ -11,6 +12,10 @@
 //! - **W2** Each of the four functions ends with exactly the counts that its waker owns: *clone* made
 //!   one more, *wake* and *drop* gave theirs up, *wake by reference* changed none; also when the
 //!   behaviour panics, except that a *clone* that panics made none.
+
+mod signals;
+
+pub use signals::broken_pipes_kill;
 
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
