@@ -1,5 +1,7 @@
 //! What the contract leaves to each runtime, and what this one decided.
 
+use std::time::Duration;
+
 /// How a runtime decides what the contract leaves open. Reports show it beside the verdicts.
 ///
 /// D1 (dropping a join handle detaches), D5 (spawning after the end resolves *cancelled*) and D6 (a
@@ -18,6 +20,9 @@ pub struct Decisions {
     pub counts_suspend: Option<bool>,
     /// How many blocking threads there are at most, if that is bounded by a known number.
     pub blocking_threads_max: Option<usize>,
+    /// How long an idle blocking thread waits before it ends, if that is known: with a short one the
+    /// suite can meet the moment.
+    pub blocking_keep_alive: Option<Duration>,
     /// Beginnings of the names of threads that stay for the life of the process, whatever ends.
     /// A runtime that names any is started and ended once before each case, so that what it keeps
     /// for the process is not counted as a leak.
@@ -46,6 +51,7 @@ impl Default for Decisions {
             dropped_inside: Answer::Open,
             counts_suspend: None,
             blocking_threads_max: None,
+            blocking_keep_alive: None,
             lasting_threads: &[],
         }
     }
@@ -62,6 +68,10 @@ impl Decisions {
             ("D4 dropped inside a task", self.dropped_inside.word().to_owned()),
             ("D7 timers count suspend", or_open(self.counts_suspend.map(yes_or_no))),
             ("blocking threads", or_open(self.blocking_threads_max.map(|max| max.to_string()))),
+            (
+                "an idle blocking thread waits",
+                or_open(self.blocking_keep_alive.map(|delay| format!("{delay:?}"))),
+            ),
         ]
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use runtime_conformance::toolbox::Tally;
 use runtime_conformance::{Answer, Cap, Decisions, Flavour, Harness, Subject};
@@ -9,6 +10,10 @@ use runtime_default::{Builder, Runtime};
 use runtime_traits::Handle;
 
 pub(crate) struct Default;
+
+/// Few and impatient, so that the suite can meet the limit and the end of idle threads.
+const BLOCKING_MAX: usize = 64;
+const KEEP_ALIVE: Duration = Duration::from_millis(10);
 
 /// A runtime, and the threads that are lent to it.
 struct Owner {
@@ -31,7 +36,8 @@ impl Harness for Default {
     }
 
     fn build(&self, flavour: Flavour) -> Box<dyn Subject> {
-        let builder = Builder::new();
+        let builder =
+            Builder::new().max_blocking_threads(BLOCKING_MAX).blocking_keep_alive(KEEP_ALIVE);
         let builder = match flavour {
             Flavour::Multi(workers) => builder.worker_threads(workers),
             Flavour::Current => builder.current_thread(),
@@ -72,6 +78,8 @@ impl Harness for Default {
         let mut decisions = Decisions::default();
         decisions.nested_block_on = Answer::Open;
         decisions.counts_suspend = Some(false);
+        decisions.blocking_threads_max = Some(BLOCKING_MAX);
+        decisions.blocking_keep_alive = Some(KEEP_ALIVE);
         decisions
     }
 

@@ -1,10 +1,16 @@
 //! How runtime-tokio is built for the suite.
 
+use std::time::Duration;
+
 use runtime_conformance::{Answer, Cap, Decisions, Flavour, Harness, Subject};
 use runtime_tokio::{Builder, Runtime};
 use runtime_traits::Handle;
 
 pub(crate) struct Tokio;
+
+/// Few and impatient, so that the suite can meet the limit and the end of idle threads.
+const BLOCKING_MAX: usize = 64;
+const KEEP_ALIVE: Duration = Duration::from_millis(10);
 
 /// A runtime, and its host if it has one.
 struct Owner {
@@ -23,9 +29,10 @@ impl Harness for Tokio {
 
     fn build(&self, flavour: Flavour) -> Box<dyn Subject> {
         let host = (flavour == Flavour::Hosted).then(host);
+        let builder = Builder::new().max_blocking_threads(BLOCKING_MAX).keep_alive(KEEP_ALIVE);
         let builder = match flavour {
-            Flavour::Multi(workers) => Builder::new().worker_threads(workers),
-            _ => Builder::new().current_thread(),
+            Flavour::Multi(workers) => builder.worker_threads(workers),
+            _ => builder.current_thread(),
         };
         let runtime = match &host {
             Some(host) => Runtime::hosted(host.handle().clone()),
@@ -61,12 +68,15 @@ impl Harness for Tokio {
     fn decisions(&self) -> Decisions {
         let mut decisions = Decisions::default();
         decisions.nested_block_on = Answer::Open;
+        decisions.blocking_threads_max = Some(BLOCKING_MAX);
+        decisions.blocking_keep_alive = Some(KEEP_ALIVE);
         decisions
     }
 }
 
 fn host() -> tokio::runtime::Runtime {
     let mut host = tokio::runtime::Builder::new_multi_thread();
+    host.max_blocking_threads(BLOCKING_MAX).thread_keep_alive(KEEP_ALIVE);
     host.worker_threads(2).enable_all().build().expect("tokio needs a poller and threads")
 }
 
