@@ -202,6 +202,11 @@ impl SpawnLocal for Shared {
     }
 }
 
+/// What is in a slot; whoever comes first has it.
+fn taken(slot: &Mutex<Option<Task>>) -> Option<Task> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
 /// A thread for each job: no pool is simpler, or easier to get right. While one runs the clock does
 /// not move by itself.
 impl Blocking for Shared {
@@ -210,12 +215,20 @@ impl Blocking for Shared {
             return Err((job, Refused::SHUT_DOWN));
         }
         let shared = self.me.upgrade().expect("called through a handle");
+        // Handed over by a slot, so that the job comes back if no thread can be started.
+        let slot = Arc::new(Mutex::new(Some(job)));
+        let theirs = slot.clone();
         let work = move || {
-            let _ = job.into_runnable().run(); // a closure finishes at its first poll
+            if let Some(job) = taken(&theirs) {
+                let _ = job.into_runnable().run(); // a closure finishes at its first poll
+            }
             shared.change(Inner::end_blocking);
         };
-        thread::spawn(work);
-        Ok(())
+        if thread::Builder::new().spawn(work).is_ok() {
+            return Ok(());
+        }
+        self.change(Inner::end_blocking);
+        taken(&slot).map_or(Ok(()), |job| Err((job, Refused::FULL)))
     }
 }
 
