@@ -14,17 +14,19 @@ use crate::rig::{Rig, await_outside};
 use crate::toolbox::{Gate, Tally, cpu, kernel, within_watchdog};
 
 const WINDOWS: usize = 5;
-const WINDOW: Duration = Duration::from_millis(60);
+/// A window ends when the control has used so much.
+const SPUN: Duration = Duration::from_millis(30);
+/// Or after this time, and then shows nothing.
+const WINDOW_MAX: Duration = Duration::from_secs(1);
 /// The share of a thread that spins beside it, above which a driver spins, too.
 const SHARE_MAX: f64 = 0.5;
-/// What the control must have got of a window, for this to show anything.
-const CONTROL_MIN: f64 = 0.2;
 
 /// REACTOR-9: a source that is ready or hung up, and that nobody awaits, costs nothing.
 ///
 /// Method: two sources are registered: one has bytes to read, one's peer has gone. Nothing waits. In
-/// five short windows the CPU time of all other threads is compared with that of one that spins; the
-/// one in the middle counts. Too little for the spinner, and the run shows nothing.
+/// five windows the CPU time of all other threads is compared with that of one that spins; the one in
+/// the middle counts. A window lasts until the spinner has had its share, so a busy machine makes it
+/// longer and nothing else.
 ///
 /// If this fails, look for a poller that reports levels and is not told to stop.
 pub(super) fn reactor_9_a_source_nobody_awaits_costs_nothing(rig: &Rig<'_>) {
@@ -56,26 +58,26 @@ pub(super) fn reactor_9_a_source_nobody_awaits_costs_nothing(rig: &Rig<'_>) {
 /// What all others used, in multiples of what a thread that spins used.
 fn window() -> Option<f64> {
     let over = AtomicBool::new(false);
-    let begun = Instant::now();
     thread::scope(|scope| {
         let (tell, told) = std::sync::mpsc::channel();
         let over = &over;
-        let control = scope.spawn(move || {
+        scope.spawn(move || {
             let _ = tell.send(kernel::this_thread().unwrap_or_default());
-            let before = cpu::of_this_thread();
             while !over.load(Ordering::Relaxed) {
                 std::hint::spin_loop();
             }
-            cpu::of_this_thread() - before
         });
         let spinner = told.recv().unwrap_or_default();
-        let before = of_others(spinner);
-        thread::sleep(WINDOW); // the time that is measured
-        let used = of_others(spinner).saturating_sub(before);
+        let before = (cpu::of_thread(spinner), of_others(spinner));
+        let end = Instant::now() + WINDOW_MAX;
+        let mut spun = Duration::ZERO;
+        while spun < SPUN && Instant::now() < end {
+            thread::sleep(SPUN / 10); // the time that is measured
+            spun = cpu::of_thread(spinner).saturating_sub(before.0);
+        }
+        let used = of_others(spinner).saturating_sub(before.1);
         over.store(true, Ordering::Relaxed);
-        let spun = control.join().expect("it only spins");
-        let enough = spun.as_secs_f64() > CONTROL_MIN * begun.elapsed().as_secs_f64();
-        enough.then(|| used.as_secs_f64() / spun.as_secs_f64())
+        (spun >= SPUN).then(|| used.as_secs_f64() / spun.as_secs_f64())
     })
 }
 

@@ -1,6 +1,7 @@
 //! REACTOR-1 to REACTOR-3: what is ready is reported, and only that.
 
 use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -212,6 +213,7 @@ pub(super) fn reactor_2_ping_pong_with_a_thread(rig: &Rig<'_>) {
             assert_eq!(read_byte("REACTOR-2", &ours).await, byte[0], "REACTOR-2: byte {place}");
             place += 1;
         }
+        let _ = ours.get_ref().shutdown(Shutdown::Both); // so that the thread sees the end
     });
     within_watchdog("REACTOR-2: the thread to see the end", || echo.join()).expect("it echoes");
     rig.witness("times that a thread slept", kernel::voluntary_switches() - parks, PARKS_MIN);
