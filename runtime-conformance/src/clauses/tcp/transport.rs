@@ -266,6 +266,25 @@ impl Peer for std::net::TcpStream {
     }
 }
 
+#[cfg(unix)]
+impl Peer for std::os::unix::net::UnixStream {
+    fn end_writing(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+
+    fn another(&self) -> io::Result<Box<dyn Peer>> {
+        Ok(Box::new(self.try_clone()?))
+    }
+
+    fn tighten(&self) -> io::Result<()> {
+        tighten(&SockRef::from(self))
+    }
+
+    fn set_resets(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
 impl Transport for TcpCalls {
     fn connected(&self) -> Boxed<'_, Ends> {
         Box::pin(async {
