@@ -19,7 +19,7 @@ use crate::pool::{Pool, PoolConfig, ThreadHook};
 use crate::seat::Seat;
 use crate::shared::{Shared, SharedRef};
 use crate::sync::{has_ended, now, thread, thread_local};
-use crate::worker;
+use crate::{mutants, worker};
 
 thread_local! {
     /// The number of the blocking pool that this thread is of; 0 if of none.
@@ -248,9 +248,10 @@ impl Drop for Hooks {
 fn blocking_pool(builder: &Builder, number: usize) -> Pool<Task> {
     let name = builder.thread_name.clone();
     let start = builder.on_thread_start.clone();
+    let impatient = mutants::on("E-11");
     Pool::new(PoolConfig {
         max_threads: builder.max_blocking_threads,
-        keep_alive: builder.blocking_keep_alive,
+        keep_alive: if impatient { Duration::ZERO } else { builder.blocking_keep_alive },
         name: Arc::new(move |number| format!("{}-blocking", name(number))),
         on_start: Some(Arc::new(move || {
             POOL.with(|pool| pool.set(number));

@@ -1,6 +1,7 @@
 //! All mutants, one file for each group. To add one, only that file changes.
 
 pub(crate) mod benign;
+pub(crate) mod benign_c;
 pub(crate) mod blocking;
 pub(crate) mod blockon;
 pub(crate) mod cancel;
@@ -56,6 +57,7 @@ const GROUPS: &[Group] = &[
     (leak::MUTANTS, leak::IMPOSSIBLE),
     (sim::MUTANTS, sim::IMPOSSIBLE),
     (benign::VARIANTS, &[]),
+    (benign_c::VARIANTS, &[]),
 ];
 
 /// Every mutant, and the benign variants after them.
