@@ -2,7 +2,8 @@
 //!
 //! | file | clauses |
 //! |---|---|
-//! | `readiness` | REACTOR-1 to REACTOR-3: nothing that is ready is missed |
+//! | `readiness` | REACTOR-1 and REACTOR-2: nothing that is ready is missed |
+//! | `directions` | REACTOR-3: reading and writing are two things |
 //! | `hangup` | REACTOR-4: ends and errors |
 //! | `stale` | REACTOR-5: what is reported late, or for somebody else |
 //! | `lifecycle` | REACTOR-6: coming and going |
@@ -10,6 +11,8 @@
 //! | `signals` | REACTOR-8: interrupted waits |
 //! | `driver` | REACTOR-9 and REACTOR-10: the thread that waits |
 
+#[cfg(unix)]
+mod directions;
 #[cfg(unix)]
 mod driver;
 #[cfg(unix)]
@@ -44,9 +47,9 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("REACTOR-2", readiness::reactor_2_ping_pong_outside)
         .part("outside", "do two ends get on that are polled by two threads of nobody's?")
         .stochastic(),
-    Case::new("REACTOR-3", readiness::reactor_3_room_does_not_disturb_a_reader)
+    Case::new("REACTOR-3", directions::reactor_3_room_does_not_disturb_a_reader)
         .part("reader", "does a parked reader stay parked while the other side moves, and wake?"),
-    Case::new("REACTOR-3", readiness::reactor_3_bytes_do_not_disturb_a_writer)
+    Case::new("REACTOR-3", directions::reactor_3_bytes_do_not_disturb_a_writer)
         .part("writer", "does a parked writer stay parked while bytes come, and wake?"),
     Case::new("REACTOR-4", hangup::reactor_4_a_writer_hears_that_the_reader_went)
         .part("pipe-writer", "is a writer told that the pipe's reader has gone?"),

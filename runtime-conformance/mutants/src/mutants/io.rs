@@ -37,12 +37,12 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     .breaks(&["IO-3"])
     .detected(Detection::Hangs),
     Mutant::twist("M-IO-4", "The halves of a stream share one place for a waker.", || {
-        Calls::new(IoCalls { halves: one_place, ..IoCalls::default() })
+        Calls::twist(IoCalls { halves: one_place, ..IoCalls::default() })
     })
     .breaks(&["IO-9"])
     .detected(Detection::Hangs),
     Mutant::twist("M-IO-5", "`copy` tries again when nothing is taken.", || {
-        Calls::new(IoCalls {
+        Calls::twist(IoCalls {
             copy: |reader, writer| Box::pin(stubborn_copy(reader, writer)),
             ..IoCalls::default()
         })
@@ -50,7 +50,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     .breaks(&["IO-5"])
     .detected(Detection::Hangs),
     Mutant::twist("M-IO-6", "A cancelled read drops what it had received.", || {
-        Calls::new(IoCalls {
+        Calls::twist(IoCalls {
             cancelled: |stream, buf, when| {
                 Box::pin(async move {
                     let _ = when.await;
@@ -91,12 +91,12 @@ pub(crate) const IMPOSSIBLE: &[Impossible] = &[];
 struct Calls(IoCalls);
 
 impl Calls {
-    fn new(calls: IoCalls) -> Arc<dyn Twist> {
+    fn twist(calls: IoCalls) -> Arc<dyn Twist> {
         Arc::new(Calls(calls))
     }
 
     fn dressed(dress: fn(AnyStream) -> AnyStream) -> Arc<dyn Twist> {
-        Calls::new(IoCalls { dress, ..IoCalls::default() })
+        Calls::twist(IoCalls { dress, ..IoCalls::default() })
     }
 }
 

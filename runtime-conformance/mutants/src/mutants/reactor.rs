@@ -1,66 +1,65 @@
 //! Mutants of the group REACTOR: a reactor around the runtime's, wrong about some kinds of sources, so
 //! that the groups that use others see nothing of it.
 //!
-//! `watch` has the reactor that passes everything on.
+//! `watch` has the reactor that passes everything on; `deaf` and `wakes` some of the mutants.
 
-use std::any::{Any, TypeId};
 use std::collections::VecDeque;
 use std::io;
-use std::os::unix::net::UnixDatagram;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use runtime_conformance::clauses::reactor::sharing::{Readable, Ready, Waits};
-use runtime_conformance::twist::{AnyFuture, AnyJoin, AnyOutput, Twist, fired};
-use runtime_traits::Handle;
+use runtime_conformance::clauses::reactor::sharing::Waits;
+use runtime_conformance::twist::fired;
 use runtime_traits::hooks::{Dir, Reactor, Source, Token};
-use runtime_traits::io::Async;
 use rustix::event::PollFlags;
 use rustix::net::SocketType;
 
 use super::Impossible;
-use crate::erased::{OnPoll, poll, wrapped};
 use crate::mutant::{Detection, Mutant};
 
+mod deaf;
+mod wakes;
 mod watch;
 
+use deaf::{MissesWhatComes, MissesWhatWasThere};
+use wakes::{OneWaiter, Overflows, Slot};
 use watch::{Ask, Fault, Faulty, Op, Watched, is_pipe, is_unix};
 
 pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant::twist("M-REACTOR-1", "What can be read at registration is reported with more.", || {
-        Faulty::new(|| MissesWhatWasThere)
+        Faulty::twist(|| MissesWhatWasThere)
     })
     .breaks(&["REACTOR-1"])
     .detected(Detection::Hangs),
     Mutant::twist("M-REACTOR-2", "Bytes that come while a read is tried are not noticed.", || {
-        Faulty::new(|| MissesWhatComes)
+        Faulty::twist(|| MissesWhatComes)
     })
     .breaks(&["REACTOR-2"])
     .detected(Detection::Hangs),
     Mutant::twist("M-REACTOR-3", "A write that has to wait takes the reader's place.", || {
-        Faulty::new(|| OnePlace)
+        Faulty::twist(|| OnePlace)
     })
     .breaks(&["REACTOR-3"])
     .detected(Detection::Hangs),
     Mutant::twist("M-REACTOR-4", "A pipe's writer is not told of an error alone.", || {
-        Faulty::new(|| NeedsReadiness(Dir::Write))
+        Faulty::twist(|| NeedsReadiness(Dir::Write))
     })
     .breaks(&["REACTOR-4"])
     .detected(Detection::Hangs),
     Mutant::twist("M-REACTOR-4b", "A pipe's reader is not told of a hang-up alone.", || {
-        Faulty::new(|| NeedsReadiness(Dir::Read))
+        Faulty::twist(|| NeedsReadiness(Dir::Read))
     })
     .breaks(&["REACTOR-4"])
     .detected(Detection::Hangs),
     Mutant::twist("M-REACTOR-5", "The fifth read in a row that would block says so.", || {
-        Faulty::new(|| LetsOut)
+        Faulty::twist(|| LetsOut)
     })
     .breaks(&["REACTOR-5"]),
     Mutant::twist("M-REACTOR-6", "A source is released when the next one is deregistered.", || {
-        Faulty::new(KeepsOne::default)
+        Faulty::twist(KeepsOne::default)
     })
     .breaks(&["REACTOR-6"])
     .detected(Detection::Hangs),
@@ -73,7 +72,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         .breaks(&["REACTOR-8"])
         .detected(Detection::Hangs),
     Mutant::twist("M-REACTOR-9", "A source that hung up is asked over and over.", || {
-        Faulty::new(|| Spins)
+        Faulty::twist(|| Spins)
     })
     .breaks(&["REACTOR-9"])
     .detected(Detection::Burns),
@@ -87,104 +86,6 @@ pub(crate) const MUTANTS: &[Mutant] = &[
 ];
 
 pub(crate) const IMPOSSIBLE: &[Impossible] = &[];
-
-/// A number of bytes at which reading is not tried.
-type Deaf = Mutex<Option<u64>>;
-
-/// Tries to read unless there is exactly as much as at the moment that was missed.
-fn unless_deaf(
-    inner: &dyn Reactor,
-    watched: &Watched<Deaf>,
-    (token, dir): (Token, Dir),
-    cx: &mut Context<'_>,
-    op: Op<'_>,
-) -> Poll<io::Result<()>> {
-    inner.poll_io(token, dir, cx, &mut || {
-        let mut deaf_at = watched.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if dir == Dir::Read && deaf_at.is_some_and(|bytes| bytes == watched.readable()) {
-            fired();
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        if dir == Dir::Read {
-            *deaf_at = None;
-        }
-        drop(deaf_at);
-        op()
-    })
-}
-
-// ── M-REACTOR-1 ─────────────────────────────────────────────────────────────────────────────────
-
-struct MissesWhatWasThere;
-
-impl Fault for MissesWhatWasThere {
-    type State = Deaf;
-
-    fn is_about(&self, source: &Source) -> bool {
-        is_unix(source, SocketType::STREAM)
-    }
-
-    fn registered(&self, watched: &Watched<Deaf>) {
-        let bytes = watched.readable();
-        let mut deaf_at = watched.state.lock().unwrap_or_else(PoisonError::into_inner);
-        *deaf_at = (bytes > 0).then_some(bytes);
-    }
-
-    fn poll_io(
-        &self,
-        inner: &dyn Reactor,
-        watched: &Arc<Watched<Deaf>>,
-        at: (Token, Dir),
-        cx: &mut Context<'_>,
-        op: Op<'_>,
-    ) -> Poll<io::Result<()>> {
-        unless_deaf(inner, watched, at, cx, op)
-    }
-}
-
-// ── M-REACTOR-2 ─────────────────────────────────────────────────────────────────────────────────
-
-/// Only if the try took a while, so that it is the test that made it.
-struct MissesWhatComes;
-
-const A_WHILE: Duration = Duration::from_millis(1);
-
-impl Fault for MissesWhatComes {
-    type State = Deaf;
-
-    fn is_about(&self, source: &Source) -> bool {
-        is_unix(source, SocketType::STREAM)
-    }
-
-    fn poll_io(
-        &self,
-        inner: &dyn Reactor,
-        watched: &Arc<Watched<Deaf>>,
-        at: (Token, Dir),
-        cx: &mut Context<'_>,
-        op: Op<'_>,
-    ) -> Poll<io::Result<()>> {
-        let mut missed = false;
-        let polled = unless_deaf(inner, watched, at, cx, &mut || {
-            if missed {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            let begun = Instant::now();
-            let tried = op();
-            let would_block = tried.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock);
-            missed = at.1 == Dir::Read
-                && would_block
-                && begun.elapsed() >= A_WHILE
-                && watched.readable() > 0;
-            tried
-        });
-        if missed {
-            let mut deaf_at = watched.state.lock().unwrap_or_else(PoisonError::into_inner);
-            *deaf_at = Some(watched.readable());
-        }
-        polled
-    }
-}
 
 // ── M-REACTOR-3 ─────────────────────────────────────────────────────────────────────────────────
 
@@ -334,50 +235,6 @@ impl Fault for KeepsOne {
     }
 }
 
-// ── M-REACTOR-7 ─────────────────────────────────────────────────────────────────────────────────
-
-struct OneWaiter(Waits);
-
-impl Twist for OneWaiter {
-    fn calls(&self, group: TypeId) -> Option<&dyn Any> {
-        (group == TypeId::of::<Waits>()).then_some(&self.0)
-    }
-}
-
-/// Where whoever waits leaves a waker: the next one's takes its place.
-#[derive(Default)]
-struct Slot(Arc<Latest>);
-
-#[derive(Default)]
-struct Latest(Mutex<Option<Waker>>);
-
-impl Wake for Latest {
-    fn wake(self: Arc<Self>) {
-        let waker = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        waker.into_iter().for_each(Waker::wake);
-    }
-}
-
-impl Readable for Slot {
-    fn readable<'a>(&'a self, socket: &'a Async<UnixDatagram>) -> Ready<'a> {
-        Box::pin(async move {
-            let mut ready = Box::pin(socket.readable());
-            let shared = Waker::from(self.0.clone());
-            std::future::poll_fn(|cx| {
-                let polled = ready.as_mut().poll(&mut Context::from_waker(&shared));
-                if polled.is_pending() {
-                    let mut latest = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-                    if latest.replace(cx.waker().clone()).is_some() {
-                        fired();
-                    }
-                }
-                polled
-            })
-            .await
-        })
-    }
-}
-
 // ── M-REACTOR-9 ─────────────────────────────────────────────────────────────────────────────────
 
 struct Spins;
@@ -399,54 +256,5 @@ impl Fault for Spins {
                 }
             }
         });
-    }
-}
-
-// ── M-REACTOR-10 ────────────────────────────────────────────────────────────────────────────────
-
-struct Overflows;
-
-const WAKES_MAX: usize = 60_000;
-
-impl Twist for Overflows {
-    fn spawn(&self, rt: &Handle, future: AnyFuture) -> Box<dyn AnyJoin> {
-        Box::new(rt.spawn(wrapped(future, Counted(None))))
-    }
-}
-
-/// Polls with a waker that counts.
-struct Counted(Option<Arc<Counter>>);
-
-struct Counter {
-    to: Waker,
-    since_poll: AtomicUsize,
-    overflowed: AtomicBool,
-}
-
-impl Wake for Counter {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if self.overflowed.load(Ordering::SeqCst) {
-            return fired();
-        }
-        if self.since_poll.fetch_add(1, Ordering::SeqCst) >= WAKES_MAX {
-            self.overflowed.store(true, Ordering::SeqCst);
-        }
-        self.to.wake_by_ref();
-    }
-}
-
-impl OnPoll for Counted {
-    fn poll(&mut self, future: &mut Option<AnyFuture>, cx: &mut Context<'_>) -> Poll<AnyOutput> {
-        let new = || {
-            let (since_poll, overflowed) = (AtomicUsize::new(0), AtomicBool::new(false));
-            Arc::new(Counter { to: cx.waker().clone(), since_poll, overflowed })
-        };
-        let counter = self.0.get_or_insert_with(new).clone();
-        counter.since_poll.store(0, Ordering::SeqCst);
-        poll(future, &mut Context::from_waker(&counter.into()))
     }
 }

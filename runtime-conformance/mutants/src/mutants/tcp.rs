@@ -27,20 +27,20 @@ use conn::{OnConn, Wrapped};
 
 pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant::twist("M-TCP-1", "`connect` resolves when the socket is writable.", || {
-        Calls::new(ConnectsBlindly)
+        Calls::twist(ConnectsBlindly)
     })
     .breaks(&["TCP-1"]),
     Mutant::twist("M-TCP-2", "A short read after the peer hung up is the last.", || {
-        Calls::new(Wrapped(|| HangUpIsTheEnd(AtomicBool::new(false))))
+        Calls::twist(Wrapped(|| HangUpIsTheEnd(AtomicBool::new(false))))
     })
     .breaks(&["TCP-2"]),
     Mutant::twist("M-TCP-3", "Ending writing does nothing.", || {
-        Calls::new(Wrapped(|| NeverEndsWriting))
+        Calls::twist(Wrapped(|| NeverEndsWriting))
     })
     .breaks(&["TCP-3"])
     .detected(Detection::Hangs),
     Mutant::twist("M-TCP-4", "Writes raise the signal of a broken pipe.", || {
-        Calls::new(Wrapped(|| RaisesSignals))
+        Calls::twist(Wrapped(|| RaisesSignals))
     })
     .breaks(&["TCP-4"])
     .detected(Detection::Crashes),
@@ -52,21 +52,21 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant::twist(
         "M-TCP-6",
         "A read takes bytes before it is ready, and loses them if dropped.",
-        || Calls::new(Wrapped(|| ReadsAhead)),
+        || Calls::twist(Wrapped(|| ReadsAhead)),
     )
     .breaks(&["TCP-7"])
     .detected(Detection::Hangs),
     Mutant::twist(
         "M-TCP-7",
         "A write that waits is woken when there is something to read.",
-        || Calls::new(Wrapped(|| WakesTheWrongSide)),
+        || Calls::twist(Wrapped(|| WakesTheWrongSide)),
     )
     .breaks(&["TCP-5"])
     .detected(Detection::Hangs),
     Mutant::twist(
         "M-TCP-8",
         "Sockets made by connecting are left open to child processes.",
-        || Calls::new(Inherited),
+        || Calls::twist(Inherited),
     )
     .breaks(&["TCP-8"]),
 ];
@@ -77,7 +77,7 @@ pub(crate) const IMPOSSIBLE: &[Impossible] = &[];
 struct Calls(TcpCalls);
 
 impl Calls {
-    fn new(calls: impl Tcp + 'static) -> Arc<dyn Twist> {
+    fn twist(calls: impl Tcp + 'static) -> Arc<dyn Twist> {
         Arc::new(Calls(TcpCalls(Arc::new(calls))))
     }
 }

@@ -20,18 +20,18 @@ use crate::mutant::{Detection, Mutant};
 
 pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant::twist("M-UDP-1", "An empty datagram is taken for nothing there.", || {
-        Calls::new(|| Box::new(SwallowsEmpty))
+        Calls::twist(|| Box::new(SwallowsEmpty))
     })
     .breaks(&["UDP-1"])
     .detected(Detection::Hangs),
     Mutant::twist("M-UDP-2", "An error that was told once is told for ever.", || {
-        Calls::new(|| Box::<KeepsErrors>::default())
+        Calls::twist(|| Box::<KeepsErrors>::default())
     })
     .breaks(&["UDP-2"]),
     Mutant::twist(
         "M-UDP-3",
         "A receive takes a datagram before it is ready, and may lose it.",
-        || Calls::new(|| Box::new(TakesEarly)),
+        || Calls::twist(|| Box::new(TakesEarly)),
     )
     .breaks(&["UDP-3"])
     .detected(Detection::Hangs),
@@ -60,7 +60,7 @@ trait OnReceive: Send + Sync {
 struct Calls(UdpCalls);
 
 impl Calls {
-    fn new(make: fn() -> Box<dyn OnReceive>) -> Arc<dyn Twist> {
+    fn twist(make: fn() -> Box<dyn OnReceive>) -> Arc<dyn Twist> {
         Arc::new(Calls(UdpCalls(Arc::new(Different(make)))))
     }
 }

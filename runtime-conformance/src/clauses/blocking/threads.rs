@@ -143,7 +143,8 @@ const ROUNDS_MAX: usize = 2000;
 /// and the pool grows again.
 ///
 /// Method: one to three closures are dispatched and awaited; then a pause, about as long as idle
-/// threads wait, with a random shift of up to a millisecond; and again. Where that time is not known or
+/// threads wait, with a random shift of up to a millisecond, every third time half as long again; and
+/// again. Where that time is not known or
 /// long there are fewer rounds, or shorter pauses.
 ///
 /// If this fails with a hang, look for a thread that has stopped looking at the queue and still counts
@@ -166,8 +167,9 @@ pub(super) fn blocking_5_nothing_is_stranded_when_threads_retire(rig: &Rig<'_>) 
             }
         });
         let shift = Duration::from_micros(stress.random().below(2000));
+        let long = if stress.done() % 3 == 1 { pause / 2 } else { Duration::ZERO };
         // Meets the moment; orders nothing.
-        thread::sleep((pause + shift).saturating_sub(Duration::from_millis(1)));
+        thread::sleep((pause + long + shift).saturating_sub(Duration::from_millis(1)));
         retired += u64::from(kernel::threads().len() <= before);
     }
     if keep_alive.is_some() {
@@ -274,7 +276,10 @@ mod memory {
     }
 
     /// Threads that wait.
-    pub(super) struct Controls(Vec<(Option<Sender<()>>, Option<thread::JoinHandle<()>>)>);
+    pub(super) struct Controls(Vec<Control>);
+
+    /// What ends a thread, and the thread.
+    type Control = (Option<Sender<()>>, Option<thread::JoinHandle<()>>);
 
     impl Drop for Controls {
         fn drop(&mut self) {

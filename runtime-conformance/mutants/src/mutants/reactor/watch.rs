@@ -96,7 +96,7 @@ pub(super) fn is_pipe(source: &Source) -> bool {
 pub(super) struct Faulty<F>(fn() -> F);
 
 impl<F: Fault> Faulty<F> {
-    pub(super) fn new(make: fn() -> F) -> Arc<dyn Twist> {
+    pub(super) fn twist(make: fn() -> F) -> Arc<dyn Twist> {
         Arc::new(Faulty(make))
     }
 }

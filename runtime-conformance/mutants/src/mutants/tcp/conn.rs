@@ -28,7 +28,7 @@ pub(super) trait OnConn: Send + Sync + 'static {
 pub(super) struct Wrapped<W: OnConn>(pub(super) fn() -> W);
 
 impl<W: OnConn> Wrapped<W> {
-    fn new(make: fn() -> W, conn: Box<dyn Conn>) -> Box<dyn Conn> {
+    fn around(make: fn() -> W, conn: Box<dyn Conn>) -> Box<dyn Conn> {
         Box::new(Different { conn: conn.into(), with: make().into() })
     }
 }
@@ -36,7 +36,7 @@ impl<W: OnConn> Wrapped<W> {
 impl<W: OnConn> Tcp for Wrapped<W> {
     fn connect(&self, to: SocketAddr) -> Boxed<'static, Box<dyn Conn>> {
         let (plain, make) = (TcpCalls::default().0.connect(to), self.0);
-        Box::pin(async move { Ok(Wrapped::new(make, plain.await?)) })
+        Box::pin(async move { Ok(Wrapped::around(make, plain.await?)) })
     }
 
     fn bind(&self) -> Boxed<'static, Box<dyn Accepts>> {
@@ -45,7 +45,7 @@ impl<W: OnConn> Tcp for Wrapped<W> {
     }
 
     fn adopt(&self, stream: std::net::TcpStream) -> io::Result<Box<dyn Conn>> {
-        Ok(Wrapped::new(self.0, TcpCalls::default().0.adopt(stream)?))
+        Ok(Wrapped::around(self.0, TcpCalls::default().0.adopt(stream)?))
     }
 }
 
@@ -58,7 +58,7 @@ impl<W: OnConn> Accepts for Listener<W> {
     fn accept(&self) -> Boxed<'_, (Box<dyn Conn>, SocketAddr)> {
         Box::pin(async {
             let (conn, from) = self.inner.accept().await?;
-            Ok((Wrapped::new(self.make, conn), from))
+            Ok((Wrapped::around(self.make, conn), from))
         })
     }
 
