@@ -217,10 +217,17 @@ impl Shared {
             quiet = timed_out && !is_free && self.idle.turns() == turns;
             if timed_out && is_free {
                 drop(vacant);
-                // An error of the poller itself (out of memory): the next tick tries again.
-                let _ = self.driver.turn(Some(Duration::ZERO));
+                self.look_after_driver();
                 vacant = lock(&self.vacant);
             }
+        }
+    }
+
+    /// A short turn of the driver, if nobody lies there.
+    pub(crate) fn look_after_driver(&self) {
+        if self.idle.driver_is_free() {
+            // An error of the poller itself (out of memory): the next one tries again.
+            let _ = self.driver.turn(Some(Duration::ZERO));
         }
     }
 
