@@ -24,17 +24,15 @@ use crate::usable::use_all;
 
 pub(crate) const CASES: &[Case] = &[
     Case::new("BLOCKON-1", blockon_1_polls_a_borrowing_future_on_the_calling_thread),
-    Case::new("BLOCKON-2", park::blockon_2_a_thread_with_nothing_to_do_sleeps).stochastic().alone(),
+    Case::new("BLOCKON-2", park::blockon_2_a_thread_with_nothing_to_do_sleeps).stochastic(),
     Case::new("BLOCKON-2", park::blockon_2_a_thread_that_waits_for_events_sleeps)
         .part("timer-and-socket", "does it sleep with a timer and a socket to wait for?")
         .needs(&[Cap::Block, Cap::Time, Cap::Fd])
-        .stochastic()
-        .alone(),
+        .stochastic(),
     Case::new("BLOCKON-2", park::blockon_2_several_threads_sleep)
         .part("several-threads", "do several threads sleep while nothing is ready?")
         .needs(&[Cap::Block, Cap::Shared])
-        .stochastic()
-        .alone(),
+        .stochastic(),
     Case::new("BLOCKON-3", park::blockon_3_user_code_takes_the_thread_s_token)
         .part("token", "is a wake in the poll kept if user code parks or unparks the thread?"),
     Case::new("BLOCKON-3", park::blockon_3_wakes_around_the_park_are_not_lost)

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::task::{Context, Poll, Waker};
 use std::thread;
@@ -14,37 +14,34 @@ use runtime_traits::time::sleep;
 
 use crate::rig::Rig;
 use crate::rt::Rt;
-use crate::toolbox::{Gate, Stress, Tally, cpu, kernel, within_watchdog};
+use crate::toolbox::{Gate, Stress, Tally, cpu, foreign, kernel, within_watchdog};
 
 // ── BLOCKON-2 ───────────────────────────────────────────────────────────────────────────────────
 
-/// How many windows are measured at most, and how long each is.
-const WINDOWS: usize = 12;
-const WINDOW: Duration = Duration::from_millis(60);
-/// The share of a spinning thread's CPU time that sleeping threads may use.
-const SHARE_MAX: f64 = 0.2;
-/// In so many windows they used more: then they do not sleep.
-const BURNT: usize = 2;
-/// In so many quiet windows they did not: then they do.
-const SLEPT: usize = 4;
-/// What the control gets of one CPU in a window that counts as quiet. A thread that spins and yields
-/// gets nothing beside many others that do not, and cannot be told from one that sleeps.
-const QUIET: f64 = 0.4;
+/// How far apart looks at the threads are, at least, and for how long there are some, at most.
+const APART: Duration = Duration::from_millis(1);
+const LOOKING: Duration = Duration::from_millis(1500);
+/// A thread that was seen asleep so often sleeps.
+const ASLEEP: usize = 16;
+/// A thread that was seen so often to have used its time and to want more spins.
+const AWAKE: usize = 8;
 /// How many threads the part with several has.
 const THREADS: usize = 4;
 
 /// BLOCKON-2: while nothing is ready, the thread sleeps.
 ///
-/// Method: a root waits for a wake that comes from a plain thread at the end of a window of 60 ms.
-/// What all threads of the process used meanwhile is compared with a control thread that spins in the
-/// same window, so a busy machine slows both.
+/// Method: a root waits for a wake; another thread looks at all threads of the process, again and
+/// again, and wakes it when it has seen enough. A thread that sleeps is seen asleep. One that spins, or
+/// yields, is seen to want the processor, to have used it since the last look, and to want it still;
+/// that is so on a busy machine too, where it only takes longer. A thread that wants the processor
+/// and does not get it counts for neither.
 ///
 /// If this fails, look for a loop that yields where it should park, a timeout of zero, or an event
 /// that is never cleared.
 pub(super) fn blockon_2_a_thread_with_nothing_to_do_sleeps(rig: &Rig<'_>) {
     let rt = rig.rt();
-    judge(rig, || {
-        window(|end| rig.drive(&rt, "BLOCKON-2: a wake from a plain thread", end.reached(1)))
+    look_while(rig, 1, |begun, end| {
+        rig.drive(&rt, "BLOCKON-2: a wake from a plain thread", wait(begun, end));
     });
     rig.shutdown(rt);
 }
@@ -58,17 +55,15 @@ pub(super) fn blockon_2_a_thread_that_waits_for_events_sleeps(rig: &Rig<'_>) {
     let rt = rig.rt();
     let (socket, _peer) = crate::usable::a_socket(rig, &rt);
     let mut far = rt.enter(|| sleep(Duration::from_secs(3600)));
-    judge(rig, || {
-        window(|end| {
-            let (mut readable, mut end) = (pin!(socket.readable()), pin!(end.reached(1)));
-            let main = poll_fn(|cx| {
-                let early = Pin::new(&mut far).poll(cx).is_ready();
-                let early = early || readable.as_mut().poll(cx).is_ready();
-                assert!(!early, "BLOCKON-2: an hour passed, or a silent socket was readable");
-                end.as_mut().poll(cx)
-            });
-            rig.drive(&rt, "BLOCKON-2: a wake from a plain thread", main);
-        })
+    look_while(rig, 1, |begun, end| {
+        let (mut readable, mut end) = (pin!(socket.readable()), pin!(wait(begun, end)));
+        let main = poll_fn(|cx| {
+            let early = Pin::new(&mut far).poll(cx).is_ready();
+            let early = early || readable.as_mut().poll(cx).is_ready();
+            assert!(!early, "BLOCKON-2: an hour passed, or a silent socket was readable");
+            end.as_mut().poll(cx)
+        });
+        rig.drive(&rt, "BLOCKON-2: a wake from a plain thread", main);
     });
     drop((socket, far));
     rig.shutdown(rt);
@@ -84,97 +79,98 @@ pub(super) fn blockon_2_a_thread_that_waits_for_events_sleeps(rig: &Rig<'_>) {
 /// If this fails, look for a thread that may not drive and asks all the time whether it may.
 pub(super) fn blockon_2_several_threads_sleep(rig: &Rig<'_>) {
     let rt = rig.rt();
-    judge(rig, || window(|end| drive_many(&rt, end)));
+    look_while(rig, THREADS, |begun, end| drive_many(&rt, begun, end));
     rig.shutdown(rt);
 }
 
 /// Drives on several threads until `end`.
-fn drive_many(rt: &Rt, end: &Tally) {
+fn drive_many(rt: &Rt, begun: &Tally, end: &Tally) {
     let ends: Vec<_> = (0..THREADS).map(|_| Tally::new()).collect();
     within_watchdog("BLOCKON-2: four threads inside `block_on` to be woken", || {
         thread::scope(|scope| {
             for end in &ends {
-                scope.spawn(|| rt.block_on(end.reached(1)));
+                scope.spawn(|| rt.block_on(wait(begun, end)));
             }
-            crate::toolbox::foreign::block_on(end.reached(1));
+            foreign::block_on(end.reached(1));
             ends.iter().for_each(Tally::add);
         });
     });
 }
 
-/// Measures, and says what that means. A thread that sleeps uses no CPU time, however busy the machine
-/// is: so two windows in which it did are enough for a verdict.
-fn judge(rig: &Rig<'_>, mut window: impl FnMut() -> Option<Window>) {
-    window(); // what starts at the first use is not part of it
-    let (mut burnt, mut slept) = (Vec::new(), 0);
-    for _ in 0..WINDOWS {
-        match window() {
-            Some(window) if window.share >= SHARE_MAX => burnt.push(window.share),
-            Some(window) => slept += usize::from(window.is_quiet),
-            None => {}
-        }
-        assert!(
-            burnt.len() < BURNT,
-            "BLOCKON-2: with nothing to do, the process used {burnt:.2?} times the CPU time of a \
-             thread that spun beside it"
-        );
-        if slept == SLEPT {
-            return;
-        }
+/// A root that waits.
+async fn wait(begun: &Tally, end: &Tally) {
+    begun.add();
+    end.reached(1).await;
+}
+
+/// Looks at all threads while `idle` waits with so many roots, and says what that means.
+fn look_while(rig: &Rig<'_>, roots: usize, idle: impl FnOnce(&Tally, &Tally)) {
+    let (begun, end) = (Tally::new(), Tally::new());
+    let found = thread::scope(|scope| {
+        let looking = scope.spawn(|| {
+            foreign::block_on(begun.reached(roots));
+            let found = look();
+            end.add();
+            found
+        });
+        idle(&begun, &end);
+        looking.join().expect("BLOCKON-2: it only looks")
+    });
+    match found {
+        Found::AllSleep => {}
+        Found::Spins(thread) => panic!("BLOCKON-2: with nothing to do, thread {thread} runs on"),
+        Found::Unclear => rig.inconclusive("threads were seen neither asleep nor to run"),
     }
-    rig.inconclusive("the machine is too busy to tell threads that spin from threads that sleep");
 }
 
-/// What was seen in one window.
-struct Window {
-    /// What all threads but the control used, as a multiple of what that got.
-    share: f64,
-    is_quiet: bool,
+enum Found {
+    AllSleep,
+    /// A thread, and how it was seen.
+    Spins(String),
+    Unclear,
 }
 
-/// Lets `idle` wait for a window, with a control beside it. `None`: nobody counts CPU time.
-fn window(idle: impl FnOnce(&Tally)) -> Option<Window> {
-    let (end, over) = (Tally::new(), AtomicBool::new(false));
-    thread::scope(|scope| {
-        let (says, control) = channel();
-        let over = &over;
-        let spinning = scope.spawn(move || {
-            let _ = says.send(kernel::this_thread().ok());
-            let begun = Instant::now();
-            while !over.load(Ordering::Relaxed) {
-                std::hint::spin_loop();
+/// How a thread was seen.
+#[derive(Default)]
+struct Seen {
+    asleep: usize,
+    awake: usize,
+    /// What it had used at the last look.
+    used: Duration,
+}
+
+impl Seen {
+    fn look(&mut self, thread: &kernel::Thread) {
+        let used = cpu::of_thread(thread.id);
+        match thread.state {
+            'R' => self.awake += usize::from(used > self.used && !self.used.is_zero()),
+            _ => self.asleep += 1,
+        }
+        self.used = used;
+    }
+}
+
+/// Looks at the threads of this process but this one, until it is clear what they do.
+fn look() -> Found {
+    let (me, late) = (kernel::this_thread().ok(), Instant::now() + LOOKING);
+    let mut seen: HashMap<u32, Seen> = HashMap::new();
+    while Instant::now() < late {
+        let others: Vec<_> = kernel::threads().into_iter().filter(|t| Some(t.id) != me).collect();
+        for thread in &others {
+            let seen = seen.entry(thread.id).or_default();
+            seen.look(thread);
+            if seen.awake >= AWAKE && seen.awake > 2 * seen.asleep {
+                let (name, awake, asleep) = (&thread.name, seen.awake, seen.asleep);
+                return Found::Spins(format!("`{name}` ({awake} times awake, {asleep} asleep)"));
             }
-            (cpu::of_this_thread(), begun.elapsed())
-        });
-        let control = control.recv().ok()?;
-        let (me, at_end) = (kernel::this_thread().ok(), &end);
-        let before = used_by_threads();
-        scope.spawn(move || {
-            thread::sleep(WINDOW); // the window itself
-            over.store(true, Ordering::Relaxed);
-            at_end.add();
-        });
-        // Looking takes time, too: this thread's own is taken right before and after.
-        let mine = cpu::of_this_thread();
-        idle(&end);
-        let mine = cpu::of_this_thread().saturating_sub(mine);
-        let after = used_by_threads();
-        let (spun, lasted) = spinning.join().ok()?;
-        let used = |(id, now): (&u32, &Duration)| {
-            let since = before.get(id).copied().unwrap_or_default();
-            let is_ours = Some(*id) == control || Some(*id) == me;
-            if is_ours { Duration::ZERO } else { now.saturating_sub(since) }
-        };
-        let used = mine + after.iter().map(used).sum::<Duration>();
-        let share = used.as_secs_f64() / spun.as_secs_f64();
-        let is_quiet = spun.as_secs_f64() > QUIET * lasted.as_secs_f64();
-        (!spun.is_zero()).then_some(Window { share, is_quiet })
-    })
-}
-
-/// CPU time of each thread so far.
-fn used_by_threads() -> HashMap<u32, Duration> {
-    kernel::threads().into_iter().map(|thread| (thread.id, cpu::of_thread(thread.id))).collect()
+        }
+        let sleeps = |thread: &kernel::Thread| seen[&thread.id].asleep >= ASLEEP;
+        if !others.is_empty() && others.iter().all(sleeps) {
+            return Found::AllSleep;
+        }
+        thread::sleep(APART); // or the looks are one
+    }
+    Found::Unclear
 }
 
 // ── BLOCKON-3 ───────────────────────────────────────────────────────────────────────────────────
