@@ -12,4 +12,5 @@ mod switch;
 
 #[cfg(runtime_mutants)]
 pub use switch::fired;
-pub(crate) use switch::{dawdle, on};
+#[allow(unused_imports, reason = "used where there are faults")]
+pub(crate) use switch::{before_sleep, on, overlooks_work};

@@ -306,7 +306,7 @@ impl Worker {
     // ── sleeping ────────────────────────────────────────────────────────────────────────────
 
     fn sleep(&self, root: Option<&Root<'_>>) {
-        mutants::dawdle("skips-last-look");
+        mutants::before_sleep();
         if self.searching.replace(false) && self.shared.idle.end_search() && self.last_look() {
             return self.search_on(); // pushed while we were the last to search: nobody was called
         }
@@ -332,7 +332,7 @@ impl Worker {
 
     /// Whether there is work, before a sleep. (A fault: it is not seen.)
     fn last_look(&self) -> bool {
-        self.shared.has_work() && !mutants::on("skips-last-look")
+        self.shared.has_work() && !mutants::overlooks_work()
     }
 
     /// There is work that nobody else may know of. Counted as searching, we call others before

@@ -7,6 +7,12 @@ pub(crate) const fn on(_: &str) -> bool {
     false
 }
 
-/// Holds a thread with the fault of this name up: never.
+/// A thread is about to sleep.
 #[inline]
-pub(crate) const fn dawdle(_: &str) {}
+pub(crate) const fn before_sleep() {}
+
+/// Whether it overlooks the work that there is: never.
+#[inline]
+pub(crate) const fn overlooks_work() -> bool {
+    false
+}

@@ -19,11 +19,25 @@ fn is_chosen(name: &str) -> bool {
     CHOSEN.get_or_init(|| std::env::var("RUNTIME_MUTANT").unwrap_or_default()) == name
 }
 
-/// Holds a thread with the fault of this name up for a few microseconds, as another program might: it
-/// then shows more often. Not counted.
-pub(crate) fn dawdle(name: &str) {
-    let spins = if is_chosen(name) { 200 } else { 0 };
-    (0..spins).for_each(|_| std::hint::spin_loop());
+/// The fault of the last look before a sleep.
+const OVERLOOKS: &str = "skips-last-look";
+/// It begins after so many sleeps: those who lose a wake then are those who try to.
+const SLEEPS: u64 = 600;
+
+static SLEPT: AtomicU64 = AtomicU64::new(0);
+
+/// A thread is about to sleep. With the fault it gives way first, for as long as another program would
+/// take: so that the fault shows often, also where no two threads run at the same time.
+pub(crate) fn before_sleep() {
+    if is_chosen(OVERLOOKS) && SLEPT.fetch_add(1, Ordering::Relaxed) > SLEEPS {
+        (0..200).for_each(|_| std::hint::spin_loop());
+        std::thread::yield_now();
+    }
+}
+
+/// Whether a thread that is about to sleep overlooks the work that there is.
+pub(crate) fn overlooks_work() -> bool {
+    SLEPT.load(Ordering::Relaxed) > SLEEPS && on(OVERLOOKS)
 }
 
 /// How often the fault has shown itself.
