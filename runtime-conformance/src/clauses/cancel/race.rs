@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::task::{Poll, Waker};
 use std::thread;
+use std::time::Duration;
 
 use runtime_traits::JoinError;
 
@@ -83,7 +84,11 @@ fn race(rt: &Rt, rounds: usize, random: Random) -> (u64, u64) {
         let (ours, theirs) = (stress.random().below(400), stress.random().below(400));
         let handle = task.handle.take().expect("put there when it was made");
         to_aborter.send((handle, theirs)).expect("the aborter lives as long as we do");
-        pause(ours);
+        match stress.random().below(64) {
+            // The abort has some milliseconds, should the runtime pass it on to a thread of its own.
+            0 => thread::sleep(Duration::from_micros(stress.random().below(6_000))),
+            _ => pause(ours),
+        }
         task.waker.wake_by_ref();
         let handle = aborted.recv().expect("CANCEL-3: `abort` panicked");
         let outcome = await_outside("CANCEL-3: the handle after a race", handle);
