@@ -138,12 +138,14 @@ fn nested(rt: &Rt, depth: usize) -> Join<usize> {
 /// About how long all rounds may take.
 const BOX: Duration = Duration::from_millis(800);
 const ROUNDS_MAX: usize = 2000;
+/// For how many tenths of that time more it is awaited, every third time, that all have gone.
+const PATIENCE: usize = 40;
 
 /// BLOCKING-5: a closure that is dispatched at the moment when an idle thread retires is not stranded,
 /// and the pool grows again.
 ///
 /// Method: one to three closures are dispatched and awaited; then a pause, about as long as idle
-/// threads wait, with a random shift of up to a millisecond, every third time half as long again; and
+/// threads wait, with a random shift of up to a millisecond, every third time until they have gone; and
 /// again. Where that time is not known or
 /// long there are fewer rounds, or shorter pauses.
 ///
@@ -167,10 +169,17 @@ pub(super) fn blocking_5_nothing_is_stranded_when_threads_retire(rig: &Rig<'_>) 
             }
         });
         let shift = Duration::from_micros(stress.random().below(2000));
-        let long = if stress.done() % 3 == 1 { pause / 2 } else { Duration::ZERO };
         // Meets the moment; orders nothing.
-        thread::sleep((pause + long + shift).saturating_sub(Duration::from_millis(1)));
-        retired += u64::from(kernel::threads().len() <= before);
+        thread::sleep((pause + shift).saturating_sub(Duration::from_millis(1)));
+        let is_retired = || kernel::threads().len() <= before;
+        if stress.done() % 3 == 1 {
+            for _ in 0..PATIENCE {
+                if !is_retired() {
+                    thread::sleep(pause / 10); // past the moment
+                }
+            }
+        }
+        retired += u64::from(is_retired());
     }
     if keep_alive.is_some() {
         rig.witness("rounds before which threads had retired", retired, 1);
