@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use runtime_conformance::{Answer, Cap, Decisions, Flavour, Harness, Subject};
 use runtime_smol::{Builder, Runtime};
@@ -94,9 +93,8 @@ impl Harness for Smol {
         let mut decisions = Decisions::default();
         decisions.nested_block_on = Answer::Open;
         decisions.lasting_threads = &["async-io", "blocking-"];
-        // Those of the crate `blocking`, for the whole process.
+        // Those of the crate `blocking`, for the whole process; up to that number they never retire.
         decisions.blocking_threads_max = Some(500);
-        decisions.blocking_keep_alive = Some(Duration::from_millis(500));
         decisions
     }
 }
