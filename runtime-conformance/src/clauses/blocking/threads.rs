@@ -172,7 +172,7 @@ pub(super) fn blocking_5_nothing_is_stranded_when_threads_retire(rig: &Rig<'_>) 
         // Meets the moment; orders nothing.
         thread::sleep((pause + shift).saturating_sub(Duration::from_millis(1)));
         let is_retired = || kernel::threads().len() <= before;
-        if stress.done() % 3 == 1 {
+        if keep_alive.is_some() && stress.done() % 3 == 1 {
             for _ in 0..PATIENCE {
                 if !is_retired() {
                     thread::sleep(pause / 10); // past the moment
