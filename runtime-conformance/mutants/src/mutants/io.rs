@@ -10,8 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use runtime_conformance::clauses::io::kinds::{AnyRead, AnyStream, AnyWrite, IoCalls};
+use runtime_conformance::clauses::tcp::transport::Boxed;
 use runtime_conformance::twist::{Twist, fired};
 use runtime_traits::io::{AsyncRead, AsyncWrite};
+use runtime_traits::net::TcpStream;
 
 use super::Impossible;
 use crate::mutant::{Detection, Mutant};
@@ -51,16 +53,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     .detected(Detection::Hangs),
     Mutant::twist("M-IO-6", "A cancelled read drops what it had received.", || {
         Calls::twist(IoCalls {
-            cancelled: |stream, buf, when| {
-                Box::pin(async move {
-                    let _ = when.await;
-                    let mut lost = [0; 64];
-                    if stream.try_read(&mut lost).is_ok() {
-                        fired();
-                    }
-                    (Err(io::ErrorKind::Interrupted.into()), buf)
-                })
-            },
+            cancelled: |stream, buf, when| Box::pin(cancel_and_lose(stream, buf, when)),
             ..IoCalls::default()
         })
     })
@@ -273,6 +266,28 @@ async fn give_way() {
         }
     }));
     poll_fn(|cx| once.as_mut().poll(cx)).await;
+}
+
+// ── M-IO-6 ──────────────────────────────────────────────────────────────────────────────────────
+
+async fn cancel_and_lose(
+    stream: Arc<TcpStream>,
+    buf: Vec<u8>,
+    when: Boxed<'static, ()>,
+) -> (io::Result<usize>, Vec<u8>) {
+    let mut reading = stream.read_owned(buf);
+    let polled = poll_fn(|cx| Poll::Ready(Pin::new(&mut reading).poll(cx))).await;
+    if let Poll::Ready(done) = polled {
+        return done;
+    }
+    let _ = when.await;
+    let (result, mut buf) = reading.cancel().await;
+    let mut lost = [0; 64];
+    if stream.try_read(&mut lost).is_ok() {
+        fired();
+    }
+    buf.truncate(buf.len() - result.unwrap_or_default());
+    (Err(io::ErrorKind::Interrupted.into()), buf)
 }
 
 // ── M-IO-7 ──────────────────────────────────────────────────────────────────────────────────────

@@ -3,7 +3,6 @@
 //!
 //! `watch` has the reactor that passes everything on; `deaf` and `wakes` some of the mutants.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -58,9 +57,11 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         Faulty::twist(|| LetsOut)
     })
     .breaks(&["REACTOR-5"]),
-    Mutant::twist("M-REACTOR-6", "A source is released when the next one is deregistered.", || {
-        Faulty::twist(KeepsOne::default)
-    })
+    Mutant::twist(
+        "M-REACTOR-6",
+        "A waker at a source is released when the next source goes.",
+        || Faulty::twist(KeepsOne::default),
+    )
     .breaks(&["REACTOR-6"])
     .detected(Detection::Hangs),
     Mutant::twist("M-REACTOR-7", "Of several waiters only the latest is woken.", || {
@@ -215,23 +216,41 @@ impl Fault for LetsOut {
 
 // ── M-REACTOR-6 ─────────────────────────────────────────────────────────────────────────────────
 
+/// The waker of the source that was deregistered last.
 #[derive(Default)]
-struct KeepsOne(Mutex<VecDeque<Token>>);
+struct KeepsOne(Mutex<Option<Waker>>);
 
 impl Fault for KeepsOne {
-    type State = ();
+    type State = Mutex<Option<Waker>>;
 
     fn is_about(&self, source: &Source) -> bool {
         is_unix(source, SocketType::STREAM)
     }
 
-    fn deregister(&self, inner: &dyn Reactor, _: &Watched<()>, token: Token) {
-        fired();
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push_back(token);
-        let next = if kept.len() > 1 { kept.pop_front() } else { None };
-        drop(kept);
-        next.into_iter().for_each(|token| inner.deregister(token));
+    fn poll_io(
+        &self,
+        inner: &dyn Reactor,
+        watched: &Arc<Watched<Self::State>>,
+        (token, dir): (Token, Dir),
+        cx: &mut Context<'_>,
+        op: Op<'_>,
+    ) -> Poll<io::Result<()>> {
+        let polled = inner.poll_io(token, dir, cx, op);
+        let mut waker = watched.state.lock().unwrap_or_else(PoisonError::into_inner);
+        *waker = polled.is_pending().then(|| cx.waker().clone());
+        polled
+    }
+
+    fn deregister(&self, inner: &dyn Reactor, watched: &Watched<Self::State>, token: Token) {
+        let waker = watched.state.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if waker.is_some() {
+            fired();
+            let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = std::mem::replace(&mut *kept, waker);
+            drop(kept);
+            drop(before);
+        }
+        inner.deregister(token);
     }
 }
 

@@ -83,17 +83,24 @@ pub(super) fn reactor_4_a_writer_hears_that_the_reader_went(rig: &Rig<'_>) {
 /// though bytes are left.
 pub(super) fn reactor_4_a_reader_hears_that_the_writer_went(rig: &Rig<'_>) {
     let rt = rig.rt();
-    let ((parked, writer), (later, mut leaves)) = (pipe(rig), pipe(rig));
-    in_task(rig, &rt, "REACTOR-4: a reader whose writer has gone", async move {
-        let parked = register("REACTOR-4", parked);
+    let ((ours, writer), (later, mut leaves)) = (pipe(rig), pipe(rig));
+    let ours = rt.enter(|| register("REACTOR-4", ours));
+    let parked = Arc::new(Tally::new());
+    let is_parked = parked.clone();
+    let read = rt.spawn(async move {
         let mut byte = [0];
-        let mut reading = Box::pin(parked.read_with(|mut pipe| pipe.read(&mut byte)));
+        let mut reading = Box::pin(ours.read_with(|mut pipe| pipe.read(&mut byte)));
         let early = once(&mut reading).await;
         assert!(early.is_pending(), "REACTOR-4: an empty pipe was read: {early:?}");
+        is_parked.add();
+        reading.await
+    });
+    in_task(rig, &rt, "REACTOR-4: a reader whose writer has gone", async move {
+        parked.reached(1).await;
         round_trips("REACTOR-4", 5).await;
         drop(writer);
-        let end = reading.await;
-        assert!(matches!(end, Ok(0)), "REACTOR-4: reading from nobody gave {end:?}");
+        let end = read.await;
+        assert!(matches!(end, Ok(Ok(0))), "REACTOR-4: reading from nobody gave {end:?}");
 
         let later = register("REACTOR-4", later);
         leaves.write_all(b"abcde").expect("std writes");
