@@ -16,7 +16,7 @@ use crate::driver::Driver;
 use crate::pool::{Pool, PoolConfig, ThreadHook};
 use crate::seat::Seat;
 use crate::shared::{Shared, SharedRef};
-use crate::sync::{has_ended, now, thread};
+use crate::sync::{has_ended, nap, now, thread};
 use crate::{mutants, worker};
 
 /// A runtime, and its threads.
@@ -165,7 +165,7 @@ impl Runtime {
             if deadline.is_some_and(|deadline| now() >= deadline) {
                 return false;
             }
-            thread::sleep(Duration::from_micros(200));
+            nap();
             self.shared.drain_injector();
         }
         true
@@ -181,7 +181,7 @@ impl Runtime {
                 if deadline.is_some_and(|deadline| now() >= deadline) {
                     return false;
                 }
-                thread::sleep(Duration::from_micros(200));
+                nap();
             }
             // A worker's panic would be a bug of ours; tasks' panics never get there.
             let _ = thread.join();
