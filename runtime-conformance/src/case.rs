@@ -1,115 +1,139 @@
-//! One clause on one flavour, inside its process.
+//! A case: one test of one clause, and how it is registered.
+//!
+//! Each group's file ends with two tables, `CASES` and `UNTESTED`. A case's function takes a
+//! [`Rig`] and panics with a text that starts with the clause's id if the clause does not hold. A
+//! clause whose halves need different capabilities, or have different evidence, has *parts*.
 
-use std::future::Future;
-use std::panic;
-use std::pin::pin;
-use std::sync::Arc;
-use std::thread;
+use crate::contract::{self, Clause};
+use crate::rig::Rig;
+use crate::{Cap, Flavour};
 
-use runtime_traits::hooks::Timer;
-use runtime_traits::time::{Duration, Instant};
-use runtime_traits::{Capability, Handle};
-
-use crate::toolbox::{Random, Tally, foreign};
-use crate::{Flavour, Harness, Subject, watchdog};
-
-/// What a clause's function is given.
-pub(crate) struct Case<'a> {
-    pub(crate) harness: &'a dyn Harness,
-    pub(crate) flavour: Flavour,
-    pub(crate) seed: u64,
+/// A test of a clause.
+pub(crate) struct Case {
+    /// The clause.
+    pub(crate) id: &'static str,
+    /// Which part of it, or nothing.
+    pub(crate) part: &'static str,
+    /// What this part asks; nothing: what the clause says.
+    pub(crate) asks: &'static str,
+    /// What a green result is worth.
+    pub(crate) evidence: Evidence,
+    /// What the test cannot do without; `None`: what the clause needs.
+    needs: Option<&'static [Cap]>,
+    /// The flavours it makes sense for; `None`: all.
+    only: Option<fn(Flavour) -> bool>,
+    /// Whether no other case may run beside it.
+    pub(crate) alone: bool,
+    /// The test.
+    pub(crate) run: fn(&Rig<'_>),
 }
 
-impl Case<'_> {
-    /// A new subject.
-    pub(crate) fn subject(&self) -> Box<dyn Subject> {
-        watchdog::waiting_for("the harness to build a subject");
-        self.harness.build(self.flavour)
-    }
-
-    /// Ends a subject.
-    pub(crate) fn shutdown(&self, subject: Box<dyn Subject>) {
-        watchdog::waiting_for("a call of `shutdown` to return");
-        subject.shutdown();
-    }
-
-    /// Random numbers that the seed decides.
-    pub(crate) fn random(&self) -> Random {
-        Random::new(self.seed)
-    }
-
-    /// Whether the flavour is declared to lack `capability`.
-    pub(crate) fn lacks(&self, capability: Capability) -> bool {
-        self.harness.absent(self.flavour).contains(&capability)
-    }
-
-    /// Drives `subject` until `main` is ready. A hang is reported as `waiting_for`.
-    pub(crate) fn drive<F: Future>(
-        &self,
-        subject: &dyn Subject,
-        waiting_for: &str,
-        main: F,
-    ) -> F::Output {
-        watchdog::waiting_for(waiting_for);
-        if self.lacks(Capability::BlockOn) {
-            return foreign::block_on(main); // it has threads of its own
-        }
-        let mut output = None;
-        let done = subject.block_on(pin!(async { output = Some(main.await) }));
-        done.unwrap_or_else(|error| panic!("`block_on` on a running runtime failed: {error}"));
-        output.expect("`block_on` returned before its future was ready")
-    }
-
-    /// Drives `subject` on this thread while `body` runs on another.
-    ///
-    /// So a clause can watch tasks from outside also where they run only inside `block_on`.
-    pub(crate) fn drive_while(
-        &self,
-        subject: &dyn Subject,
-        waiting_for: &str,
-        body: impl FnOnce() + Send,
-    ) {
-        let ended = Arc::new(Tally::new());
-        let end = OnDrop(ended.clone());
-        let outcome = thread::scope(|scope| {
-            let body = scope.spawn(move || {
-                let _end = end; // also if `body` panics
-                body();
-            });
-            self.drive(subject, waiting_for, ended.reached(1));
-            body.join()
-        });
-        outcome.unwrap_or_else(|payload| panic::resume_unwind(payload));
-    }
+/// What a green result is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Evidence {
+    /// The test forces the case it is about.
+    Deterministic,
+    /// Green can be luck.
+    Stochastic,
 }
 
-/// Counts one when it is dropped.
-struct OnDrop(Arc<Tally>);
-
-impl Drop for OnDrop {
-    fn drop(&mut self) {
-        self.0.add();
-    }
-}
-
-/// The timer of a runtime that is not declared to lack one.
-pub(crate) fn timer(handle: &Handle) -> &dyn Timer {
-    handle.runtime().timer().expect("CAP-timer: it is not declared absent, and `timer()` is None")
-}
-
-/// Returns when the runtime's clock has reached `deadline`, by turning the clock if it can be turned.
-/// Blocks the thread.
-pub(crate) fn let_time_pass_until(handle: &Handle, deadline: Instant) {
-    while timer(handle).now() < deadline {
-        match handle.runtime().virtual_time() {
-            Some(clock) => clock.advance_to(deadline),
-            None => thread::sleep(Duration::from_micros(100)),
+impl Case {
+    /// A deterministic case of clause `id`, with the clause's needs, for all flavours.
+    pub(crate) const fn new(id: &'static str, run: fn(&Rig<'_>)) -> Case {
+        Case {
+            id,
+            part: "",
+            asks: "",
+            evidence: Evidence::Deterministic,
+            needs: None,
+            only: None,
+            alone: false,
+            run,
         }
     }
+
+    /// One part of the clause, and the question that it asks.
+    pub(crate) const fn part(mut self, part: &'static str, asks: &'static str) -> Case {
+        self.part = part;
+        self.asks = asks;
+        self
+    }
+
+    /// Green can be luck: a red verdict is confirmed with other seeds, and a witness is asked for.
+    pub(crate) const fn stochastic(mut self) -> Case {
+        self.evidence = Evidence::Stochastic;
+        self
+    }
+
+    /// Needs these instead of what the clause needs.
+    pub(crate) const fn needs(mut self, needs: &'static [Cap]) -> Case {
+        self.needs = Some(needs);
+        self
+    }
+
+    /// Only for some flavours; the others have nothing to show.
+    #[allow(dead_code, reason = "part of the vocabulary for cases")]
+    pub(crate) const fn only(mut self, flavours: fn(Flavour) -> bool) -> Case {
+        self.only = Some(flavours);
+        self
+    }
+
+    /// It measures CPU time or counts threads of the machine: nothing runs beside it.
+    #[allow(dead_code, reason = "part of the vocabulary for cases")]
+    pub(crate) const fn alone(mut self) -> Case {
+        self.alone = true;
+        self
+    }
+
+    /// `TASK-1`, or `WAKE-2/two-wakers`.
+    pub(crate) fn name(&self) -> String {
+        let slash = if self.part.is_empty() { "" } else { "/" };
+        format!("{}{slash}{}", self.id, self.part)
+    }
+
+    /// Its clause.
+    pub(crate) fn clause(&self) -> &'static Clause {
+        contract::clause(self.id).expect("a test checks that all ids are on the page")
+    }
+
+    /// What it cannot do without.
+    pub(crate) fn wants(&self) -> &[Cap] {
+        self.needs.unwrap_or_else(|| &self.clause().needs)
+    }
+
+    /// The question it asks.
+    pub(crate) fn question(&self) -> &'static str {
+        if self.asks.is_empty() { self.clause().rule } else { self.asks }
+    }
+
+    /// Whether it makes sense for `flavour`.
+    pub(crate) fn is_for(&self, flavour: Flavour) -> bool {
+        self.only.is_none_or(|only| only(flavour))
+    }
 }
 
-/// Awaits `future` on an executor that belongs to no runtime. A hang is reported as `waiting_for`.
-pub(crate) fn await_outside<F: Future>(waiting_for: &str, future: F) -> F::Output {
-    watchdog::waiting_for(waiting_for);
-    foreign::block_on(pin!(future))
+impl Evidence {
+    /// As reports write it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Evidence::Deterministic => "deterministic",
+            Evidence::Stochastic => "stochastic",
+        }
+    }
+}
+
+/// A clause without a test, and why there is none.
+pub(crate) struct Untested {
+    /// The clause.
+    pub(crate) id: &'static str,
+    /// The reason.
+    pub(crate) why: &'static str,
+}
+
+impl Untested {
+    /// Clause `id` has no test, because of `why`.
+    #[allow(dead_code, reason = "part of the vocabulary for cases")]
+    pub(crate) const fn new(id: &'static str, why: &'static str) -> Untested {
+        Untested { id, why }
+    }
 }

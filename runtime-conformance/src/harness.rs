@@ -1,14 +1,15 @@
 //! What a runtime's author tells the suite.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
+use std::sync::Arc;
 
-use runtime_traits::task::JoinHandle;
-use runtime_traits::{BlockOnError, Capability, Handle};
+use runtime_traits::Handle;
+
+use crate::twist::Twist;
+use crate::{Cap, Decisions};
 
 /// A way of building the runtime under test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Flavour {
     /// So many worker threads of its own.
@@ -19,6 +20,8 @@ pub enum Flavour {
     Lent,
     /// On a runtime of another kind, which the harness has started and which goes on afterwards.
     Hosted,
+    /// As `Current`, with a clock that stands still until nothing can run.
+    Sim,
 }
 
 impl fmt::Display for Flavour {
@@ -28,14 +31,20 @@ impl fmt::Display for Flavour {
             Flavour::Current => f.write_str("current"),
             Flavour::Lent => f.write_str("lent"),
             Flavour::Hosted => f.write_str("hosted"),
+            Flavour::Sim => f.write_str("sim"),
         }
     }
 }
 
-/// Builds subjects.
-pub trait Harness {
+/// Builds subjects, and says what may be asked of them.
+pub trait Harness: Sync {
     /// The runtime's name, for the report.
     fn name(&self) -> &str;
+
+    /// Its version, for the report: usually that of the crate.
+    fn version(&self) -> &str {
+        "?"
+    }
 
     /// The ways to build it; each runs all clauses.
     fn flavours(&self) -> &[Flavour];
@@ -44,47 +53,43 @@ pub trait Harness {
     /// than once.
     fn build(&self, flavour: Flavour) -> Box<dyn Subject>;
 
-    /// What this flavour does not have. Clauses that need it are skipped; a capability that is
-    /// neither here nor in the runtime is a failure.
-    fn absent(&self, flavour: Flavour) -> &[Capability] {
-        let _ = flavour;
-        &[]
+    /// As [`build`](Harness::build), for a runtime whose schedule a seed decides.
+    fn build_seeded(&self, flavour: Flavour, seed: u64) -> Box<dyn Subject> {
+        let _ = seed;
+        self.build(flavour)
+    }
+
+    /// What this flavour has beyond the core. A clause that needs something else is skipped; what is
+    /// declared and does not work is a failure of `CAP-<name>`.
+    fn capabilities(&self, flavour: Flavour) -> &[Cap];
+
+    /// How it decides what the contract leaves open.
+    fn decisions(&self) -> Decisions {
+        Decisions::default()
+    }
+
+    /// How often a fault that was built into the runtime has shown itself.
+    #[doc(hidden)]
+    fn fired(&self) -> fn() -> u64 {
+        || 0
     }
 }
 
 /// A runtime under test: its owner, so to say.
 ///
-/// The provided methods are the calls that libraries make. They are methods so that the suite's own
-/// mutants can break what a runtime cannot (the task cell and the scope of the current runtime belong
-/// to the interface); leave them alone.
-pub trait Subject {
+/// `Send`, because some clauses end it where owners are found in practice: inside a task, a blocking
+/// closure, a thread-local. A runtime that must be ended on one thread has an owner that asks that
+/// thread.
+pub trait Subject: Send {
     /// A handle to it.
     fn handle(&self) -> Handle;
 
     /// Ends it, and returns when it has ended.
     fn shutdown(self: Box<Self>);
 
-    /// Starts a task on it.
+    /// What the suite sees differently from what is there: how its own mutants are made.
     #[doc(hidden)]
-    fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) -> JoinHandle<()> {
-        self.handle().spawn(future)
-    }
-
-    /// Calls `body` with it current.
-    #[doc(hidden)]
-    fn enter(&self, body: &mut dyn FnMut()) {
-        self.handle().enter(body);
-    }
-
-    /// Runs `main` to its end on this thread, with it current.
-    #[doc(hidden)]
-    fn block_on(&self, main: Pin<&mut dyn Future<Output = ()>>) -> Result<(), BlockOnError> {
-        self.handle().block_on(main)
-    }
-
-    /// Which runtime is current here, this one or another.
-    #[doc(hidden)]
-    fn current(&self) -> Option<Handle> {
-        Handle::try_current().ok()
+    fn twist(&self) -> Option<Arc<dyn Twist>> {
+        None
     }
 }

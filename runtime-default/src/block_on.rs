@@ -17,6 +17,10 @@ use crate::shared::SharedRef;
 use crate::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use crate::worker::{self, Root, Signal};
 
+/// After so many polls one who never sleeps, because his future always wakes itself, looks after the
+/// driver, as he would asleep.
+const LOOK_AROUND: u32 = 61;
+
 /// The hook, with the count that workers need.
 pub(crate) struct Blocker(pub(crate) SharedRef);
 
@@ -36,6 +40,7 @@ impl BlockOn for Blocker {
 fn block_on(shared: &SharedRef, mut main: Pin<&mut dyn Future<Output = ()>>) {
     let waiter = Arc::new(Waiter { woken: AtomicBool::new(true), shared: shared.clone() });
     let waker = Waker::from(waiter.clone());
+    let mut polls = 0_u32;
     while !shared.threads_are_ours && !shared.is_stopped() {
         if let Some(station) = shared.take_station() {
             let signal = Signal::new(shared.clone(), station.0);
@@ -44,9 +49,14 @@ fn block_on(shared: &SharedRef, mut main: Pin<&mut dyn Future<Output = ()>>) {
             }
             break; // it stopped under us: the future is told by whatever it waits for
         }
-        let mut cx = Context::from_waker(&waker);
-        if waiter.woken.swap(false, SeqCst) && main.as_mut().poll(&mut cx).is_ready() {
-            return;
+        if waiter.woken.swap(false, SeqCst) {
+            if main.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+                return;
+            }
+            polls = polls.wrapping_add(1);
+            if polls % LOOK_AROUND == 0 {
+                shared.look_after_driver();
+            }
         }
         shared.wait_for_station(|| waiter.woken.load(SeqCst) || shared.is_stopped());
     }

@@ -186,6 +186,11 @@ impl Idle {
         lock(&self.beds).driver.is_none()
     }
 
+    /// How often the driver was left so far.
+    pub(crate) fn turns(&self) -> usize {
+        self.turns.load(SeqCst)
+    }
+
     /// Begins to search, unless half of the workers do so already.
     pub(crate) fn start_search(&self) -> bool {
         let workers = lock(&self.beds).workers;

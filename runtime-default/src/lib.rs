@@ -41,6 +41,11 @@ mod global;
 mod hooks;
 mod idle;
 mod injector;
+#[cfg(not(runtime_mutants))]
+mod mutants;
+#[cfg(runtime_mutants)]
+#[doc(hidden)]
+pub mod mutants;
 mod park;
 mod parker;
 mod pool;

@@ -16,8 +16,8 @@ use crate::driver::Driver;
 use crate::pool::{Pool, PoolConfig, ThreadHook};
 use crate::seat::Seat;
 use crate::shared::{Shared, SharedRef};
-use crate::sync::{has_ended, now, thread};
-use crate::worker;
+use crate::sync::{has_ended, nap, now, thread};
+use crate::{mutants, worker};
 
 /// A runtime, and its threads.
 ///
@@ -153,7 +153,22 @@ impl Runtime {
         drop(queued);
         let ended = self.join_workers(deadline);
         shared.drop_tasks();
+        let ended = ended && !shared.pool.is_here() && self.wait_for_the_last(deadline);
+        shared.finish();
         shared.pool.join(deadline) && ended
+    }
+
+    /// Waits for the tasks that somebody holds: a lent thread in the middle of a poll, or a wake that
+    /// has begun and not yet brought its job, or a blocking closure that runs.
+    fn wait_for_the_last(&self, deadline: Option<Instant>) -> bool {
+        while !self.shared.tasks.is_empty() {
+            if deadline.is_some_and(|deadline| now() >= deadline) {
+                return false;
+            }
+            nap();
+            self.shared.drain_injector();
+        }
+        true
     }
 
     fn join_workers(&mut self, deadline: Option<Instant>) -> bool {
@@ -166,7 +181,7 @@ impl Runtime {
                 if deadline.is_some_and(|deadline| now() >= deadline) {
                     return false;
                 }
-                thread::sleep(Duration::from_micros(200));
+                nap();
             }
             // A worker's panic would be a bug of ours; tasks' panics never get there.
             let _ = thread.join();
@@ -231,9 +246,10 @@ impl Drop for Hooks {
 /// The pool for closures that block.
 fn blocking_pool(builder: &Builder) -> Pool<Task> {
     let name = builder.thread_name.clone();
+    let impatient = mutants::on("E-11");
     Pool::new(PoolConfig {
         max_threads: builder.max_blocking_threads,
-        keep_alive: builder.blocking_keep_alive,
+        keep_alive: if impatient { Duration::ZERO } else { builder.blocking_keep_alive },
         name: Arc::new(move |number| format!("{}-blocking", name(number))),
         on_start: builder.on_thread_start.clone(),
         on_stop: builder.on_thread_stop.clone(),

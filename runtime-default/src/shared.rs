@@ -9,18 +9,19 @@
 //! Threads hold `Shared`, `Shared` holds no thread: those belong to the owner, which joins them.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use runtime_traits::hooks::{Drive, Home, LocalRunnable, Runnable, State, Tag, Task, TaskList};
 
 use crate::driver::Driver;
-use crate::idle::Idle;
+use crate::idle::{Idle, TICK};
 use crate::injector::Injector;
 use crate::parker::Parker;
 use crate::pool::Pool;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::*, fence};
 use crate::sync::deque::{Steal, Stealer, Worker as Queue};
-use crate::sync::{Condvar, Mutex, lock, thread};
+use crate::sync::{Condvar, Mutex, lock, thread, wait_timeout};
 use crate::worker;
 
 /// See the file's head.
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     /// Stations without a thread, and those who wait for one.
     vacant: Mutex<Vec<(usize, Queue<Runnable>)>>,
     vacated: Condvar,
+    /// One of them sleeps without a tick.
+    is_dozing: AtomicBool,
     pub(crate) threads_are_ours: bool,
 }
 
@@ -89,6 +92,7 @@ impl Shared {
             state: AtomicU8::new(RUNNING),
             vacant: Mutex::new(queues.into_iter().enumerate().collect()),
             vacated: Condvar::new(),
+            is_dozing: AtomicBool::new(false),
             threads_are_ours,
         }
     }
@@ -99,7 +103,7 @@ impl Shared {
     pub(crate) fn push(&self, job: Runnable) {
         let Err(job) = worker::push_here(self, job) else { return };
         self.injector.push(job);
-        // Pairs with the fence in `drop_tasks`: either it drains this job, or we see that it has.
+        // Pairs with the fence in `finish`: either it drains this job, or we see that it has.
         fence(SeqCst);
         match self.state.load(SeqCst) {
             ENDED => self.drop_late(),
@@ -190,10 +194,48 @@ impl Shared {
     }
 
     /// Sleeps until a station may be vacant, or `ready` says so.
+    ///
+    /// Whoever works may be in a long poll meanwhile, and timers and sockets unattended. So the
+    /// sleeper ticks, and takes a short turn of the driver if at a tick nobody lies there. When
+    /// somebody did for a whole tick it dozes, and is roused by who leaves the driver.
     pub(crate) fn wait_for_station(&self, ready: impl Fn() -> bool) {
-        let vacant = lock(&self.vacant);
-        let waiting = |vacant: &mut Vec<_>| vacant.is_empty() && !ready();
-        drop(self.vacated.wait_while(vacant, waiting));
+        let mut vacant = lock(&self.vacant);
+        let mut quiet = false;
+        while vacant.is_empty() && !ready() {
+            let turns = self.idle.turns();
+            // Set before the look: whoever leaves the driver later sees it, and has to wait for the
+            // lock that we hold until we sleep. Not cleared: that would be others' too.
+            self.is_dozing.fetch_or(quiet, SeqCst);
+            if quiet && !self.idle.driver_is_free() {
+                vacant = self.vacated.wait(vacant).unwrap_or_else(PoisonError::into_inner);
+                quiet = false;
+                continue;
+            }
+            let (locked, timed_out) = wait_timeout(&self.vacated, &self.vacant, vacant, TICK);
+            vacant = locked;
+            let is_free = self.idle.driver_is_free();
+            quiet = timed_out && !is_free && self.idle.turns() == turns;
+            if timed_out && is_free {
+                drop(vacant);
+                self.look_after_driver();
+                vacant = lock(&self.vacant);
+            }
+        }
+    }
+
+    /// A short turn of the driver, if nobody lies there.
+    pub(crate) fn look_after_driver(&self) {
+        if self.idle.driver_is_free() {
+            // An error of the poller itself (out of memory): the next one tries again.
+            let _ = self.driver.turn(Some(Duration::ZERO));
+        }
+    }
+
+    /// Has those who wait for a station look after the driver, which is left.
+    pub(crate) fn rouse_dozing(&self) {
+        if self.is_dozing.load(SeqCst) && self.is_dozing.swap(false, SeqCst) {
+            self.rouse_waiting();
+        }
     }
 
     /// Ends [`wait_for_station`](Shared::wait_for_station) for those who became ready.
@@ -234,10 +276,14 @@ impl Shared {
     pub(crate) fn drop_tasks(&self) {
         self.tasks.close_all();
         self.drain_injector();
+        self.driver.shutdown();
+    }
+
+    /// From now on nobody comes by to drop what a late wake brings.
+    pub(crate) fn finish(&self) {
         self.state.store(ENDED, SeqCst);
         fence(SeqCst); // pairs with the one in `push`
         self.drain_injector();
-        self.driver.shutdown();
     }
 
     /// Drops jobs that nobody comes by for any more: their wake was under way when the runtime ended.
@@ -252,7 +298,7 @@ impl Shared {
     }
 
     /// Drops what is left in the injector: cancels those tasks, here.
-    fn drain_injector(&self) {
+    pub(crate) fn drain_injector(&self) {
         while let Some(job) = self.injector.pop() {
             drop(job);
         }

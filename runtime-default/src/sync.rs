@@ -31,9 +31,9 @@ pub(crate) use shuttle::{
 };
 
 #[cfg(shuttle)]
-pub(crate) use model::{has_ended, now, park_timeout, wait_timeout};
+pub(crate) use model::{has_ended, nap, now, park_timeout, wait_timeout};
 #[cfg(not(shuttle))]
-pub(crate) use real::{has_ended, now, park_timeout, wait_timeout};
+pub(crate) use real::{has_ended, nap, now, park_timeout, wait_timeout};
 
 use std::sync::PoisonError;
 
@@ -55,6 +55,11 @@ mod real {
     }
 
     pub(crate) use std::thread::park_timeout;
+
+    /// The pause of a thread that looks again and again for what nobody tells it.
+    pub(crate) fn nap() {
+        std::thread::sleep(Duration::from_micros(200));
+    }
 
     /// Whether a thread has ended.
     pub(crate) fn has_ended<T>(thread: &JoinHandle<T>) -> bool {

@@ -25,6 +25,7 @@ use runtime_traits::hooks::{Ran, Runnable};
 
 use crate::budget;
 use crate::idle::{Bed, TICK, Watch};
+use crate::mutants;
 use crate::shared::{Counts, Shared, SharedRef, Station};
 use crate::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use crate::sync::deque::Worker as Queue;
@@ -305,25 +306,33 @@ impl Worker {
     // ── sleeping ────────────────────────────────────────────────────────────────────────────
 
     fn sleep(&self, root: Option<&Root<'_>>) {
-        if self.searching.replace(false) && self.shared.idle.end_search() && self.shared.has_work()
-        {
+        mutants::before_sleep();
+        if self.searching.replace(false) && self.shared.idle.end_search() && self.last_look() {
             return self.search_on(); // pushed while we were the last to search: nobody was called
         }
         let (bed, limit) = self.shared.idle.lie_down(self.index);
         // Announced; now the last look (I1 of `idle`), unless others will look after us (I2).
-        let mut work = !self.shared.idle.is_searched() && self.shared.has_work();
+        let mut work = !self.shared.idle.is_searched() && self.last_look();
         if !work && !self.must_wake(root) {
             Counts::bump(&self.station().counts.parks);
             work = self.lie_in(bed, limit, root);
         }
         let (called, rouse) = self.shared.idle.get_up(self.index, bed);
         self.searching.set(called);
+        if bed == Bed::Driver {
+            self.shared.rouse_dozing();
+        }
         if let Some(sleeper) = rouse {
             self.shared.unpark(sleeper);
         }
         if work && !called {
             self.search_on();
         }
+    }
+
+    /// Whether there is work, before a sleep. (A fault: it is not seen.)
+    fn last_look(&self) -> bool {
+        self.shared.has_work() && !mutants::overlooks_work()
     }
 
     /// There is work that nobody else may know of. Counted as searching, we call others before

@@ -1,74 +1,8 @@
 //! The contract, clause by clause, on every flavour of this runtime.
 
-use std::process::ExitCode;
-use std::sync::Arc;
-use std::thread;
+#[path = "support/harness.rs"]
+mod harness;
 
-use runtime_conformance::toolbox::Tally;
-use runtime_conformance::{Flavour, Harness, Subject};
-use runtime_default::{Builder, Runtime};
-use runtime_traits::Handle;
-
-struct Default;
-
-/// A runtime, and the threads that are lent to it.
-struct Owner {
-    runtime: Runtime,
-    lent: Vec<Lent>,
-}
-
-struct Lent {
-    thread: thread::JoinHandle<()>,
-    over: Arc<Tally>,
-}
-
-impl Harness for Default {
-    fn name(&self) -> &str {
-        "runtime-default"
-    }
-
-    fn flavours(&self) -> &[Flavour] {
-        &[Flavour::Multi(1), Flavour::Multi(2), Flavour::Current, Flavour::Lent]
-    }
-
-    fn build(&self, flavour: Flavour) -> Box<dyn Subject> {
-        let builder = Builder::new();
-        let builder = match flavour {
-            Flavour::Multi(workers) => builder.worker_threads(workers),
-            Flavour::Current => builder.current_thread(),
-            // A station more than is lent, for whoever is inside `block_on`.
-            _ => builder.lent_threads().worker_threads(3),
-        };
-        let runtime = builder.build().expect("a runtime needs a poller and threads");
-        let lent = if flavour == Flavour::Lent { 2 } else { 0 };
-        let lent = (0..lent).map(|_| lend(runtime.handle().clone())).collect();
-        Box::new(Owner { runtime, lent })
-    }
-}
-
-/// A thread that works until it is told that this is over.
-fn lend(handle: Handle) -> Lent {
-    let over = Arc::new(Tally::new());
-    let told = over.clone();
-    // An error means that the runtime ended before this thread came.
-    let work = move || _ = handle.block_on(told.reached(1));
-    Lent { thread: thread::spawn(work), over }
-}
-
-impl Subject for Owner {
-    fn handle(&self) -> Handle {
-        self.runtime.handle().clone()
-    }
-
-    fn shutdown(self: Box<Self>) {
-        drop(self.runtime);
-        for lent in self.lent {
-            lent.over.add();
-            lent.thread.join().expect("a lent thread panicked");
-        }
-    }
-}
-
-fn main() -> ExitCode {
-    runtime_conformance::main(Default)
+fn main() -> std::process::ExitCode {
+    runtime_conformance::main(harness::Default)
 }

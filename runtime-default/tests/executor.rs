@@ -3,8 +3,8 @@
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Barrier};
-use std::task::Poll;
+use std::sync::{Arc, Barrier, Mutex};
+use std::task::{Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -274,6 +274,20 @@ fn local_tasks_outside_a_worker_say_why_not() {
 }
 
 #[test]
+fn a_local_task_that_is_refused_keeps_the_panic_of_its_destructor() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("a destructor's panic, as the test wants it");
+        }
+    }
+    let runtime = Builder::new().worker_threads(1).build().unwrap();
+    let bomb = Bomb;
+    let refused = runtime.block_on(async { task::spawn_local(async move { drop(bomb) }).await });
+    assert!(refused.unwrap_err().unsupported().is_some());
+}
+
+#[test]
 fn blocking_closures_run_side_by_side_and_are_inside_the_runtime() {
     on_each(|runtime| {
         let handle = runtime.handle().clone();
@@ -450,4 +464,131 @@ fn metrics_count() {
     let metrics = runtime.handle().metrics();
     assert!(metrics.polls.unwrap() >= 20);
     assert_eq!(metrics.timers, Some(0));
+}
+
+/// A chain of parked tasks: each holds, with what `hold` makes of it, the only waker of the one before.
+fn chain<H: Send + 'static>(runtime: &Runtime, length: usize, hold: impl Fn(Option<Waker>) -> H) {
+    let (slot, polled) = (Arc::<Mutex<Option<Waker>>>::default(), Arc::new(AtomicUsize::new(0)));
+    for at in 0..length {
+        let (slot, here) = (slot.clone(), polled.clone());
+        // One after the other, so that the waker is known before the future is made.
+        let before = slot.lock().unwrap().take();
+        let held = hold(before);
+        drop(runtime.spawn(poll_fn(move |cx| {
+            let _held = &held;
+            if slot.lock().unwrap().replace(cx.waker().clone()).is_none() {
+                here.fetch_add(1, SeqCst);
+            }
+            Poll::<()>::Pending
+        })));
+        runtime.block_on(async {
+            while polled.load(SeqCst) <= at {
+                yield_now().await;
+            }
+        });
+    }
+}
+
+#[test]
+fn the_end_needs_no_stack_for_a_chain_of_wakers() {
+    on_each(|runtime| chain(runtime, 20_000, |waker| waker));
+}
+
+#[test]
+fn at_the_end_a_destructor_that_wakes_drops_nobody_else() {
+    struct Wakes(Option<Waker>, Arc<AtomicUsize>);
+    impl Drop for Wakes {
+        fn drop(&mut self) {
+            thread_local! { static INSIDE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) } }
+            if !INSIDE.replace(true) {
+                self.1.fetch_add(1, SeqCst);
+            }
+            self.0.take().into_iter().for_each(Waker::wake);
+            INSIDE.set(false);
+        }
+    }
+    let alone = Arc::new(AtomicUsize::new(0));
+    let before = Arc::clone(&alone);
+    on_each(move |runtime| {
+        chain(runtime, 100, |waker| Wakes(waker, alone.clone()));
+    });
+    assert_eq!(before.load(SeqCst), 400, "dropped inside another task's destructor");
+}
+
+/// BLOCKON-5: who waits for the only station looks after timers while the one who has it is busy.
+#[test]
+fn a_timer_beside_a_long_poll_of_another_root_fires() {
+    let runtime = Builder::new().current_thread().build().unwrap();
+    let (begun, entered) = std::sync::mpsc::channel();
+    let (done, over) = std::sync::mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            runtime.block_on(async move {
+                begun.send(()).unwrap();
+                over.recv().unwrap(); // a poll that lasts until the timer has fired
+            });
+        });
+        entered.recv().unwrap();
+        runtime.block_on(async { time::sleep(Duration::from_millis(5)).await });
+        done.send(()).unwrap();
+    });
+}
+
+/// The same for one who slept beside a driver that was attended, and then was not.
+#[test]
+fn a_driver_that_is_left_is_looked_after_by_who_waits_for_a_station() {
+    let runtime = Builder::new().current_thread().build().unwrap();
+    let (go, gone) = (Arc::new(tally::Tally::default()), Arc::new(tally::Tally::default()));
+    let (done, over) = std::sync::mpsc::channel::<()>();
+    thread::scope(|scope| {
+        let (leaves, says) = (go.clone(), gone.clone());
+        let runtime = &runtime;
+        scope.spawn(move || {
+            runtime.block_on(async move {
+                leaves.reached().await; // lies at the driver meanwhile
+                says.reach();
+                over.recv().unwrap();
+            });
+        });
+        let waits = gone.clone();
+        scope.spawn(move || {
+            runtime.block_on(async move {
+                let late = time::sleep(Duration::from_millis(60));
+                waits.reached().await;
+                late.await;
+                done.send(()).unwrap();
+            });
+        });
+        thread::sleep(Duration::from_millis(40)); // so that the second one is likely to doze
+        go.reach();
+    });
+}
+
+/// A flag that a future can await.
+mod tally {
+    use std::future::poll_fn;
+    use std::sync::Mutex;
+    use std::task::{Poll, Waker};
+
+    #[derive(Default)]
+    pub(super) struct Tally(Mutex<(bool, Option<Waker>)>);
+
+    impl Tally {
+        pub(super) fn reach(&self) {
+            let mut state = self.0.lock().unwrap();
+            state.0 = true;
+            let waker = state.1.take();
+            drop(state);
+            waker.into_iter().for_each(Waker::wake);
+        }
+
+        pub(super) async fn reached(&self) {
+            poll_fn(|cx| {
+                let mut state = self.0.lock().unwrap();
+                state.1 = Some(cx.waker().clone());
+                if state.0 { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+        }
+    }
 }

@@ -326,6 +326,25 @@ fn the_end_races_with_spawns_and_wakes() {
     });
 }
 
+/// A wake that has begun when the runtime ends brings its job late, and a shutdown that waits waits
+/// for it (SHUTDOWN-1).
+#[test]
+fn the_end_waits_for_a_late_wake() {
+    explore(Time::StandsStill, || {
+        let runtime = workers(1);
+        let (gone, door) = (Tally::default(), Door::default());
+        let (guard, inner) = (Gone(gone.clone()), door.clone());
+        drop(runtime.spawn(async move {
+            let _guard = guard;
+            inner.pass().await;
+        }));
+        let opener = thread::spawn(move || door.open());
+        drop(runtime);
+        assert_eq!(*gone.0.0.lock().unwrap(), 1, "the shutdown has returned");
+        opener.join().unwrap();
+    });
+}
+
 /// A blocking closure runs, or its handle resolves cancelled; the drop of the runtime waits for it.
 #[test]
 fn the_end_races_with_blocking_closures() {

@@ -19,6 +19,19 @@ use crate::{Capability, NoRuntime, Refused, RefusedWhy, Unsupported, current};
 ///
 /// Two handles are equal when they lead to the same runtime, that is, to the same
 /// [`Tag`](crate::hooks::Tag).
+///
+/// # Contract
+///
+/// What [`try_current`](Handle::try_current), [`enter`](Handle::enter) and [`wrap`](Handle::wrap)
+/// promise together with a runtime's [`enter`](Runtime::enter) hook:
+///
+/// - **CTX-1** (must) Outside any scope there is no current runtime, and asking makes none.
+/// - **CTX-3** (must) Scopes nest, and leaving one restores what was current before it.
+/// - **CTX-4** (must) So does leaving it by a panic, also out of a poll or of `block_on`.
+/// - **CTX-5** (must) A scope is its thread's: others, also those started inside, do not see it.
+/// - **CTX-7** (must) A scope inside a poll does not outlast the poll.
+/// - **CTX-8** (must) Scopes cannot be left late or out of order: they are closures.
+/// - **CTX-9** (must) The destructors of a thread's variables may ask: there is none then, no panic.
 pub struct Handle {
     data: NonNull<()>,
     vtable: &'static Vtable,

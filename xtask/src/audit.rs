@@ -172,8 +172,8 @@ fn say_outside(source: &Source) -> Option<String> {
 /// Packages that have no unsafe module and do not forbid unsafe code.
 fn forbid_missing(tree: &Tree) -> Vec<String> {
     let modules = unsafe_modules(&tree.architecture);
-    let safe =
-        |package: &&Package| !modules.iter().any(|module| module.starts_with(&package.place));
+    let owners: Vec<_> = modules.iter().filter_map(|module| tree.owner_of(module)).collect();
+    let safe = |package: &&Package| !owners.contains(package);
     let roots = tree.packages.iter().filter(safe).flat_map(|package| {
         tree.sources_of(package)
             .filter(|source| !source.for_tests && is_root(&source.path[package.place.len()..]))

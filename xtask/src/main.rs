@@ -21,6 +21,8 @@
 
 mod audit;
 mod bench;
+mod clauses;
+mod conformance;
 mod line;
 mod msrv;
 mod platforms;
@@ -47,6 +49,13 @@ cargo xtask <command>
   msrv                     checks the crates with the oldest compiler they promise
   sanitize [asan|tsan]     the tests under AddressSanitizer and ThreadSanitizer
   bench [--quick] [name]   runs the benchmarks; `bench distridata`: the data store beside redis
+  conformance --runtime default|tokio|smol|humboldt|toy | --all
+              [--flavour F] [--quick] [--out DIR] [CLAUSE..]
+                           the conformance suite; its exit code (`… -- --help` of a
+                           runtime's tests/conformance.rs has all options)
+  clauses                  clauses.md = tests = documentation = mutants?
+  mutants [--full] [MUTANT..]
+                           the suite's own tests: broken runtimes
 ";
 
 /// What a command ends with: an exit code, or the reason why it could not begin.
@@ -69,6 +78,9 @@ fn dispatch(arguments: &[String]) -> Outcome {
         ["msrv"] => msrv::run(),
         ["sanitize", kinds @ ..] => sanitize::run(kinds),
         ["bench", rest @ ..] => bench::run(rest),
+        ["conformance", rest @ ..] => conformance::run(rest),
+        ["clauses"] => clauses::run(),
+        ["mutants", rest @ ..] => conformance::mutants(rest),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(ExitCode::SUCCESS)

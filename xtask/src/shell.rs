@@ -134,11 +134,15 @@ impl Shell {
 
     /// Runs a line and passes its exit code on.
     pub(crate) fn become_line(&mut self, line: Line) -> crate::Outcome {
+        self.code_of(line).map(ExitCode::from)
+    }
+
+    /// Runs a line; the answer is its exit code.
+    pub(crate) fn code_of(&mut self, line: Line) -> Result<u8, String> {
         println!("$ {}", line.shown(&self.root));
         let status =
             line.command(&self.root, &self.target).status().map_err(|error| error.to_string())?;
-        let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
-        Ok(ExitCode::from(code))
+        Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
     }
 }
 

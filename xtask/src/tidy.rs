@@ -25,7 +25,7 @@ struct Layer {
 }
 
 const RUNTIMES: &[&str] =
-    &["runtime-default", "runtime-tokio", "runtime-smol", "runtime-conformance"];
+    &["runtime-default", "runtime-tokio", "runtime-smol", "runtime-conformance", "toy"];
 
 /// From bottom to top: a package stands only on packages that stand above it in this table.
 const LAYERS: &[Layer] = &[
@@ -39,7 +39,12 @@ const LAYERS: &[Layer] = &[
         in_tests: RUNTIMES,
     },
     Layer { place: "integration/", below: &["runtime-traits"], in_tests: RUNTIMES },
-    Layer { place: "runtime-conformance/", below: &["runtime-traits"], in_tests: RUNTIMES },
+    Layer { place: "runtime-conformance/waker/", below: &[], in_tests: &[] },
+    Layer {
+        place: "runtime-conformance/",
+        below: &["runtime-traits", "runtime-conformance-waker"],
+        in_tests: RUNTIMES,
+    },
     Layer { place: "bridges/*", below: &["runtime-traits"], in_tests: RUNTIMES },
     Layer {
         place: "runtime-default/",
@@ -54,7 +59,7 @@ const LAYERS: &[Layer] = &[
 ];
 
 /// Places whose packages are programs: they may use everything.
-const PROGRAMS: [&str; 2] = ["examples/", "benches/"];
+const PROGRAMS: [&str; 3] = ["examples/", "benches/", "runtime-conformance/mutants/"];
 
 /// Runtimes that others wrote: `runtimes/*` and `bridges/*` wrap them, programs choose them.
 const FOREIGN_RUNTIMES: [&str; 12] = [

@@ -52,12 +52,18 @@ impl Tree {
         Ok(Tree { packages, sources, architecture })
     }
 
-    /// The sources of one package.
+    /// The sources of one package, without those of packages inside it.
     pub(crate) fn sources_of<'a>(
         &'a self,
         package: &'a Package,
     ) -> impl Iterator<Item = &'a Source> {
-        self.sources.iter().filter(|source| source.path.starts_with(&package.place))
+        self.sources.iter().filter(|source| self.owner_of(&source.path) == Some(package))
+    }
+
+    /// The innermost package that a path is in.
+    pub(crate) fn owner_of(&self, path: &str) -> Option<&Package> {
+        let around = self.packages.iter().filter(|package| path.starts_with(&package.place));
+        around.max_by_key(|package| package.place.len())
     }
 }
 

@@ -253,7 +253,7 @@ impl Node {
 async fn begin(shared: &Arc<Shared>, listener: TcpListener) -> Result<TaskGroup<()>, StartError> {
     let mut tasks = TaskGroup::new();
     tasks.spawn(Arc::clone(&shared.engine).write_groups());
-    tasks.spawn(Arc::clone(&shared.engine).sync_every_second());
+    tasks.spawn(Arc::clone(&shared.engine).sync_every(Duration::from_secs(1)));
     tasks.spawn(Arc::clone(&shared.engine).compact_when_large(shared.settings.compact_after));
     match &shared.settings.follow {
         None => {

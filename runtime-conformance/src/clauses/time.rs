@@ -1,128 +1,103 @@
 //! Timers and the clock.
+//!
+//! Two clocks are tested here: a machine's, which a test can only wait for, and a virtual one, which
+//! it turns. What holds for both is asked of both; where a wait would be needed to see something, the
+//! virtual clock is turned instead.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
+mod clock;
+mod deadline;
+mod entries;
+mod extreme;
+mod interrupt;
+mod order;
+mod outside;
+mod reset;
 
-use runtime_traits::Handle;
-use runtime_traits::time::{Duration, Sleep, sleep};
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 
-use crate::case::{Case, let_time_pass_until, timer};
-use crate::toolbox::Tally;
+use runtime_traits::time::{Duration, Instant, Sleep, sleep, sleep_until};
 
-/// How many timers run at once, and how often.
-const AT_ONCE: usize = 25;
-const BATCHES: usize = 20;
-/// How many of them are watched closely.
-const WATCHED: usize = 20;
-const DELAY_MAX: Duration = Duration::from_millis(20);
+use crate::case::{Case, Untested};
+use crate::rig::timer;
+use crate::rt::Rt;
+use crate::{Cap, Flavour};
 
-/// TIME-1: a timer is never ready before its deadline, on the runtime's own clock.
-///
-/// Method: 500 delays from 0 to 20 ms, in batches that run together; each reads the clock right after
-/// it was ready. 20 more are polled over and over until they are ready, since a runtime that would
-/// answer too early is otherwise saved by waking too late. The deadline may not lie before what was
-/// asked for at the call either. Red is always right; green is stochastic on a real clock.
-///
-/// If this fails, look for a deadline rounded down to a tick, or a timeout handed to the operating
-/// system in whole milliseconds with the timer fired on return.
-pub(super) fn time_1_never_fires_early(case: &Case<'_>) {
-    let subject = case.subject();
-    let handle = subject.handle();
-    let mut random = case.random();
-    let mut delay = || Duration::from_nanos(random.below(DELAY_MAX.as_nanos() as u64));
-    let early = Arc::new(Mutex::new(Vec::new()));
-    case.drive(&*subject, "TIME-1: 500 timers of up to 20 ms", async {
-        for _ in 0..BATCHES {
-            let done = Arc::new(Tally::new());
-            for _ in 0..AT_ONCE {
-                let (early, done) = (early.clone(), done.clone());
-                let watched = watch(handle.clone(), delay(), Patience::Wakes);
-                drop(subject.spawn(Box::pin(async move {
-                    let found = watched.await;
-                    early.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
-                    done.add();
-                })));
-            }
-            done.reached(AT_ONCE).await;
-        }
-        for _ in 0..WATCHED {
-            let found = watch(handle.clone(), delay(), Patience::PollsOn).await;
-            early.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
-        }
-    });
-    case.shutdown(subject);
-    let early = early.lock().unwrap_or_else(PoisonError::into_inner);
-    let worst = early.iter().max();
-    assert!(
-        worst.is_none(),
-        "TIME-1: {} of 520 timers were early, by up to {worst:?}",
-        early.len()
-    );
+pub use outside::{Outside, Sleeps};
+
+pub(crate) const CASES: &[Case] = &[
+    Case::new("TIME-1", deadline::time_1_never_fires_early).stochastic(),
+    Case::new("TIME-1", deadline::time_1_the_deadline_is_fixed_at_creation)
+        .part("lazy-start", "is the deadline fixed when a timer is made, not at its first poll?"),
+    Case::new("TIME-2", deadline::time_2_a_reached_deadline_is_ready_at_once),
+    Case::new("TIME-3", extreme::time_3_far_deadlines_do_not_fire_nor_disturb),
+    Case::new("TIME-3", extreme::time_3_the_driver_can_sleep_for_each_alone)
+        .part("alone", "can the driver sleep when the only deadline is an extreme one?")
+        .only(has_a_real_clock),
+    Case::new("TIME-4", interrupt::time_4_an_earlier_deadline_interrupts_the_driver).stochastic(),
+    Case::new("TIME-4", interrupt::time_4_nor_is_it_lost_while_the_driver_lies_down)
+        .part("race", "is a deadline lost that is armed while the driver goes to sleep?")
+        .only(has_a_real_clock)
+        .stochastic(),
+    Case::new("TIME-5", entries::time_5_a_dropped_timer_wakes_nobody),
+    Case::new("TIME-5", entries::time_5_dropping_at_the_deadline_is_clean)
+        .part("race", "is a timer released that is dropped just when it fires?")
+        .stochastic(),
+    Case::new("TIME-6", reset::time_6_the_last_reset_wins_in_every_state),
+    Case::new("TIME-6", reset::time_6_also_while_it_fires)
+        .part("race", "does a reset win that comes just when the timer fires?")
+        .stochastic(),
+    Case::new("TIME-7", entries::time_7_the_latest_poll_is_woken),
+    Case::new("TIME-8", order::time_8_each_timer_completes_once_and_in_order),
+    Case::new("TIME-9", order::time_9_timers_work_after_a_long_time),
+    Case::new("TIME-10", clock::time_10_the_clock_is_monotone_across_threads).stochastic(),
+    Case::new("TIME-10", clock::time_10_backwards_arithmetic_saturates)
+        .part("arithmetic", "does arithmetic with instants saturate, also backwards?"),
+    Case::new("TIME-11", clock::time_11_the_driver_sleeps_until_the_deadline)
+        .only(has_a_real_clock)
+        .stochastic()
+        .alone(),
+    Case::new("TIME-12", outside::time_12_a_timer_without_a_runtime_fails_loudly)
+        .needs(&[Cap::Time, Cap::Unwind]),
+];
+
+pub(crate) const UNTESTED: &[Untested] = &[];
+
+/// Longer than any case takes.
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A flavour whose clock goes by itself.
+fn has_a_real_clock(flavour: Flavour) -> bool {
+    flavour != Flavour::Sim
 }
 
-/// When a timer is polled.
-#[derive(Clone, Copy, PartialEq)]
-enum Patience {
-    /// When it was woken.
-    Wakes,
-    /// All the time, giving way to others in between.
-    PollsOn,
+/// A timer of `rt`, also where that is not current: which one is, is CTX's business.
+fn sleep_on(rt: &Rt, delay: Duration) -> Sleep {
+    rt.enter(|| sleep(delay))
 }
 
-/// Sleeps for `delay`; how early that was, if it was.
-async fn watch(runtime: Handle, delay: Duration, patience: Patience) -> Option<Duration> {
-    let now = || timer(&runtime).now();
-    let asked = now() + delay;
-    let mut sleep = sleep_on(&runtime, delay);
-    let deadline = sleep.deadline().max(asked);
-    let ready_at = poll_fn(|cx| {
-        if Pin::new(&mut sleep).poll(cx).is_ready() {
-            return Poll::Ready(now());
+/// The same with a deadline.
+fn until_on(rt: &Rt, at: Instant) -> Sleep {
+    rt.enter(|| sleep_until(at))
+}
+
+/// The current instant of `rt`'s clock.
+fn now(rt: &Rt) -> Instant {
+    timer(rt.handle()).now()
+}
+
+/// Returns when the clock has reached `at`, having turned it or spun: for moments finer than a sleep.
+fn pass_until(rt: &Rt, at: Instant) {
+    while now(rt) < at {
+        match rt.handle().runtime().virtual_time() {
+            Some(clock) => clock.advance_to(at),
+            None => std::hint::spin_loop(),
         }
-        if patience == Patience::PollsOn {
-            cx.waker().wake_by_ref();
-        }
-        Poll::Pending
-    });
-    let ready_at = ready_at.await;
-    (ready_at < deadline).then(|| deadline - ready_at)
+    }
 }
 
-/// A timer of `runtime`, also where that is not current: which one is, is CTX's business.
-fn sleep_on(runtime: &Handle, delay: Duration) -> Sleep {
-    runtime.enter(|| sleep(delay))
-}
-
-/// TIME-1: the deadline is fixed when the timer is made, not when it is first polled.
-///
-/// Method: make a timer, let the runtime's clock pass its deadline, then poll for the first time: it
-/// must be ready. Also when other timers were armed in between.
-///
-/// If this fails, look for a timer that starts, or asks its driver, at the first poll. A deadline
-/// that is reached needs no driver: compare it with the clock.
-pub(super) fn time_1_the_deadline_is_fixed_at_creation(case: &Case<'_>) {
-    let subject = case.subject();
-    let handle = subject.handle();
-    case.drive(
-        &*subject,
-        "TIME-1: the clock to move by 5 ms",
-        poll_fn(|cx| {
-            let mut late = sleep_on(&handle, Duration::from_millis(5));
-            let mut other = sleep_on(&handle, Duration::from_secs(3600));
-            assert!(Pin::new(&mut other).poll(cx).is_pending(), "TIME-1: an hour passed at once");
-            let_time_pass_until(&handle, late.deadline());
-            let now = timer(&handle).now();
-            assert!(now >= late.deadline(), "TIME-1: the clock went back");
-            let first = Pin::new(&mut late).poll(cx);
-            assert!(
-                first.is_ready(),
-                "TIME-1: first polled {:?} after its deadline, a timer was not ready",
-                now - late.deadline()
-            );
-            Poll::Ready(())
-        }),
-    );
-    case.shutdown(subject);
+/// Polls a timer once, with this waker.
+fn poll_once(sleep: &mut Sleep, waker: &Waker) -> Poll<()> {
+    pin!(sleep).poll(&mut Context::from_waker(waker))
 }

@@ -1,4 +1,14 @@
 //! Wakers.
+//!
+//! The fourth arrangement of WAKE-3, from a thread to a local task, is LOCAL-3.
+
+mod equal;
+mod exit;
+mod late;
+pub(super) mod line;
+mod own;
+mod reenter;
+mod stack;
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -8,10 +18,76 @@ use std::sync::mpsc::{Sender, channel};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use runtime_traits::task::JoinHandle;
-
-use crate::case::Case;
+use crate::Cap;
+use crate::case::{Case, Untested};
+use crate::rig::Rig;
+use crate::rt::{Join, Rt};
 use crate::toolbox::Gate;
+
+pub(crate) const CASES: &[Case] = &[
+    Case::new("WAKE-1", own::wake_1_a_task_that_wakes_itself_goes_on)
+        .part("task", "does a wake that a task gives itself during its poll lead to another?"),
+    Case::new("WAKE-1", own::wake_1_a_root_that_wakes_itself_goes_on)
+        .part("root", "does a wake that the root future gives itself lead to another poll?")
+        .needs(&[Cap::Block]),
+    Case::new("WAKE-1", own::wake_1_a_local_task_that_wakes_itself_goes_on)
+        .part("local", "does a wake that a local task gives itself lead to another poll?")
+        .needs(&[Cap::Local]),
+    Case::new("WAKE-1", own::wake_1_giving_way_works_in_a_foreign_executor)
+        .part("foreign", "does giving way work in a foreign executor that blocks a worker?"),
+    Case::new("WAKE-2", wake_2_a_foreign_wake_during_the_poll_leads_to_a_later_poll)
+        .part("in-the-poll", "does a wake from another thread during a poll lead to a later poll?")
+        .needs(&[Cap::Core]),
+    Case::new("WAKE-2", wake_2_two_foreign_wakes_lead_to_a_poll_after_both)
+        .part(
+            "two-wakers",
+            "of two foreign wakes that overlap the poll, does the later lead to one?",
+        )
+        .needs(&[Cap::Core])
+        .stochastic(),
+    Case::new("WAKE-3", line::wake_3_from_a_thread_to_a_task)
+        .part("thread-task", "does the last wake that a thread gives a task arrive?")
+        .stochastic(),
+    Case::new("WAKE-3", line::wake_3_from_a_task_to_a_task)
+        .part("task-task", "does the last wake that a task gives a task arrive?")
+        .stochastic(),
+    Case::new("WAKE-3", line::wake_3_from_a_task_to_the_root)
+        .part("task-root", "does the last wake that a task gives the root future arrive?")
+        .needs(&[Cap::Block])
+        .stochastic(),
+    Case::new("WAKE-4", late::wake_4_waking_what_has_ended_does_nothing),
+    Case::new("WAKE-5", late::wake_5_wakers_are_used_while_the_runtime_ends)
+        .part("race", "may wakers be used while the runtime ends, and after?")
+        .stochastic(),
+    Case::new("WAKE-5", late::wake_5_the_memory_is_free_afterwards)
+        .part("memory", "is a task's memory free when the runtime and its wakers are gone?"),
+    Case::new("WAKE-6", equal::wake_6_a_wake_carries_what_was_written_before)
+        .needs(&[Cap::Core])
+        .stochastic(),
+    Case::new("WAKE-7", reenter::wake_7_joining_wakers_may_call_back)
+        .part("join", "may the waker of whoever joins a task call the runtime?"),
+    Case::new("WAKE-7", reenter::wake_7_timers_wakers_may_call_back)
+        .part("timer", "may the waker of a timer call the runtime?")
+        .needs(&[Cap::Time]),
+    #[cfg(unix)]
+    Case::new("WAKE-7", reenter::wake_7_sockets_wakers_may_call_back)
+        .part("socket", "may the waker of a socket call the runtime?")
+        .needs(&[Cap::Fd]),
+    Case::new("WAKE-7", reenter::wake_7_destructors_may_call_back)
+        .part("destructors", "may the destructors of futures, outputs and payloads call it?")
+        .needs(&[Cap::Unwind]),
+    Case::new("WAKE-8", stack::wake_8_nothing_runs_inside_wake)
+        .part("stack", "does `wake` return without polling or dropping a task?"),
+    Case::new("WAKE-8", stack::wake_8_chains_of_wakes_need_no_stack)
+        .part("chains", "is the depth of chains of wakes bounded?"),
+    Case::new("WAKE-9", equal::wake_9_wakers_of_different_tasks_differ),
+    Case::new("WAKE-10", exit::wake_10_wakers_work_in_thread_local_destructors)
+        .part("thread-local", "do wakers work in thread-local destructors?"),
+    Case::new("WAKE-10", exit::wake_10_wakers_outlive_their_thread_and_runtime)
+        .part("after", "do wakers outlive the thread that made them, and the runtime?"),
+];
+
+pub(crate) const UNTESTED: &[Untested] = &[];
 
 /// The deterministic part repeats only to use both kinds of wake, and a task's state more than once.
 const ROUNDS: usize = 8;
@@ -27,8 +103,8 @@ const RACES: usize = 500;
 ///
 /// If this fails, look for a *notified* flag that is cleared after the poll rather than before it, or
 /// a wake that is ignored because the task is not parked.
-pub(super) fn wake_2_a_foreign_wake_during_the_poll_leads_to_a_later_poll(case: &Case<'_>) {
-    let subject = case.subject();
+fn wake_2_a_foreign_wake_during_the_poll_leads_to_a_later_poll(rig: &Rig<'_>) {
+    let rt = rig.rt();
     let (to_waker, wakers) = channel::<(Waker, Arc<Gate>)>();
     let foreign = thread::spawn(move || {
         for (round, (waker, woken)) in wakers.iter().enumerate() {
@@ -39,10 +115,10 @@ pub(super) fn wake_2_a_foreign_wake_during_the_poll_leads_to_a_later_poll(case: 
             woken.open();
         }
     });
-    let task = subject.spawn(Box::pin(WokenInPoll { rounds: 0, to_waker }));
-    finish(case, &*subject, task, "WAKE-2: the poll after a foreign wake during a poll");
+    let task = rt.spawn(WokenInPoll { rounds: 0, to_waker });
+    finish(rig, &rt, task, "WAKE-2: the poll after a foreign wake during a poll");
     foreign.join().expect("WAKE-2: `wake` panicked on a foreign thread");
-    case.shutdown(subject);
+    rig.shutdown(rt);
 }
 
 /// Is woken by the foreign thread during each of its polls.
@@ -76,20 +152,20 @@ impl Future for WokenInPoll {
 ///
 /// If this fails, look for a waker that sets *notified* and enqueues in two steps: the second waker
 /// then trusts the first, and the poll in between takes the mark away.
-pub(super) fn wake_2_two_foreign_wakes_lead_to_a_poll_after_both(case: &Case<'_>) {
-    let subject = case.subject();
-    for _ in 0..RACES {
+fn wake_2_two_foreign_wakes_lead_to_a_poll_after_both(rig: &Rig<'_>) {
+    let rt = rig.rt();
+    for _ in 0..rig.rounds(RACES) {
         let mut said: Option<Arc<AtomicUsize>> = None;
-        let task = subject.spawn(Box::pin(poll_fn(move |cx| {
+        let task = rt.spawn(poll_fn(move |cx| {
             let said = said.get_or_insert_with(|| race(cx.waker()));
             match said.load(Ordering::Acquire) {
                 2 => Poll::Ready(()),
                 _ => Poll::Pending,
             }
-        })));
-        finish(case, &*subject, task, "WAKE-2: the poll after two foreign wakes");
+        }));
+        finish(rig, &rt, task, "WAKE-2: the poll after two foreign wakes");
     }
-    case.shutdown(subject);
+    rig.shutdown(rt);
 }
 
 /// Starts two threads that announce themselves and wake; returns when the second did.
@@ -114,7 +190,7 @@ fn race(waker: &Waker) -> Arc<AtomicUsize> {
 }
 
 /// Drives until `task` has finished, as it must.
-fn finish(case: &Case<'_>, subject: &dyn crate::Subject, task: JoinHandle<()>, hang: &str) {
-    let outcome = case.drive(subject, hang, task);
+fn finish(rig: &Rig<'_>, rt: &Rt, task: Join<()>, hang: &str) {
+    let outcome = rig.drive(rt, hang, task);
     outcome.unwrap_or_else(|error| panic!("WAKE-2: the task did not finish: {error}"));
 }

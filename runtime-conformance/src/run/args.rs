@@ -1,8 +1,10 @@
 //! What the command line asks for.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::clauses::Clause;
+use crate::Cap;
+use crate::case::Case;
 
 /// The usage text.
 pub(super) const HELP: &str = "\
@@ -11,13 +13,26 @@ usage: cargo test --test conformance -- [options] [CASE..]
 CASE is a clause (TASK-1), a part of one (SHUTDOWN-3/blocking) or a case (TASK-1@multi2); `*` and `?`
 are wildcards. Without any, all cases run.
 
-  --flavour F      only flavours that match F
-  --skip CASE      not these
-  --list           print the cases instead of running them
-  --seed N         for clauses with random input (default 0x5eed12)
-  --watchdog S     seconds until a case counts as hung (default 30, more on a slow machine)
-  --nocapture      let the cases write to the terminal
-  --help           this text
+  --flavour F          only flavours that match F
+  --profile P          only what profile P asks for: core, time, net, unix or sim
+  --skip CASE          not these
+  --list               print the cases instead of running them
+  --quick              a tenth of the rounds of stochastic cases
+  --budget S           about so many seconds for a flavour's stochastic cases (default 60)
+  --seed N             for cases with random input (default 0x5eed12)
+  --repeat N           every case N times, with N seeds
+  --once               no second look at stochastic failures
+  --strict             a SHOULD that fails fails the run (exit code 2)
+  --expectations FILE  known failures (conformance.toml)
+  --out DIR            write conformance.{jsonl,json,md,html} and junit.xml there
+  --merge DIR          no run: join the conformance.json of several DIRs into --out
+  --jobs N             so many cases at a time (default 2)
+  --watchdog S         seconds until a case counts as hung (default 30, more on a slow machine)
+  --nocapture          let the cases write to the terminal
+  --help               this text
+
+Exit codes: 0 all well · 1 a MUST failed · 2 a SHOULD failed (--strict) · 3 a MUST is inconclusive ·
+4 something is broken, or wrong usage · 5 an expectation is out of date.
 
 Accepted and without effect: --test-threads, --exact, --quiet, --show-output, --color,
 --include-ignored.
@@ -25,17 +40,31 @@ Accepted and without effect: --test-threads, --exact, --quiet, --show-output, --
 
 /// The seed of a run that names none: runs repeat, unless asked not to.
 const SEED: u64 = 0x5eed12;
+/// What `--quick` leaves of the rounds.
+const QUICK: f64 = 0.1;
+/// The seconds that all rounds are sized for.
+const BUDGET: f64 = 60.0;
 
 /// The command line, read.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Args {
     pub(super) help: bool,
     pub(super) list: bool,
     /// As `--format terse` asks, for tools that list tests.
     pub(super) terse: bool,
     pub(super) nocapture: bool,
+    pub(super) strict: bool,
+    pub(super) once: bool,
     pub(super) seed: u64,
+    pub(super) repeat: u64,
+    pub(super) jobs: usize,
+    pub(super) effort: f64,
     pub(super) watchdog: Option<Duration>,
+    pub(super) expectations: Option<PathBuf>,
+    pub(super) out: Option<PathBuf>,
+    pub(super) merge: Vec<PathBuf>,
+    /// Capabilities that a case may need; `None`: any.
+    profile: Option<&'static [Cap]>,
     /// Only ignored tests were asked for; we have none.
     none: bool,
     cases: Vec<String>,
@@ -43,12 +72,38 @@ pub(super) struct Args {
     flavours: Vec<String>,
 }
 
+impl Default for Args {
+    fn default() -> Args {
+        Args {
+            help: false,
+            list: false,
+            terse: false,
+            nocapture: false,
+            strict: false,
+            once: false,
+            seed: SEED,
+            repeat: 1,
+            jobs: 2,
+            effort: 1.0,
+            watchdog: None,
+            expectations: None,
+            out: None,
+            merge: Vec::new(),
+            profile: None,
+            none: false,
+            cases: Vec::new(),
+            skip: Vec::new(),
+            flavours: Vec::new(),
+        }
+    }
+}
+
 impl Args {
     /// # Errors
     ///
     /// The text for people.
     pub(super) fn parse(args: impl Iterator<Item = String>) -> Result<Args, String> {
-        let mut parsed = Args { seed: SEED, ..Args::default() };
+        let mut parsed = Args::default();
         let mut args = args;
         while let Some(arg) = args.next() {
             let (option, inline) = match arg.split_once('=') {
@@ -65,8 +120,20 @@ impl Args {
                 "--nocapture" | "--no-capture" => parsed.nocapture = true,
                 "--format" => parsed.terse = value()? == "terse",
                 "--ignored" => parsed.none = true,
+                "--strict" => parsed.strict = true,
+                "--once" => parsed.once = true,
+                "--quick" => parsed.effort = QUICK,
+                "--budget" => parsed.effort = seconds(&value()?)? / BUDGET,
                 "--seed" => parsed.seed = number(&value()?)?,
-                "--watchdog" => parsed.watchdog = Some(Duration::from_secs(number(&value()?)?)),
+                "--repeat" => parsed.repeat = number(&value()?)?.max(1),
+                "--jobs" => parsed.jobs = number(&value()?)?.max(1) as usize,
+                "--watchdog" => {
+                    parsed.watchdog = Some(Duration::from_secs_f64(seconds(&value()?)?));
+                }
+                "--expectations" => parsed.expectations = Some(value()?.into()),
+                "--out" => parsed.out = Some(value()?.into()),
+                "--merge" => parsed.merge.push(value()?.into()),
+                "--profile" => parsed.profile = Some(profile(&value()?)?),
                 "--flavour" => parsed.flavours.push(value()?),
                 "--skip" => parsed.skip.push(value()?),
                 "--test-threads" | "--color" | "-Z" => drop(value()?),
@@ -79,16 +146,25 @@ impl Args {
     }
 
     /// Whether a case is to run.
-    pub(super) fn choose(&self, clause: &Clause, flavour: &str) -> bool {
-        let name = clause.name();
+    pub(super) fn choose(&self, case: &Case, flavour: &str) -> bool {
+        self.choose_name(case.id, &case.name(), flavour)
+            && self.profile.is_none_or(|caps| case.wants().iter().all(|cap| caps.contains(cap)))
+    }
+
+    /// Whether something of this name is asked for.
+    pub(super) fn choose_name(&self, id: &str, name: &str, flavour: &str) -> bool {
         let case = format!("{name}@{flavour}");
-        let named = |pattern: &String| {
-            glob(pattern, clause.id) || glob(pattern, &name) || glob(pattern, &case)
-        };
+        let named =
+            |pattern: &String| glob(pattern, id) || glob(pattern, name) || glob(pattern, &case);
         !self.none
             && (self.cases.is_empty() || self.cases.iter().any(named))
             && (self.flavours.is_empty() || self.flavours.iter().any(|f| glob(f, flavour)))
             && !self.skip.iter().any(named)
+    }
+
+    /// Whether everything is asked for, so that what is missing is worth saying.
+    pub(super) fn is_full(&self) -> bool {
+        self.cases.is_empty() && self.skip.is_empty() && self.profile.is_none() && !self.none
     }
 
     /// What was probably meant as a clause or a flavour. `cargo test word` hands its word to every
@@ -100,6 +176,12 @@ impl Args {
     }
 }
 
+/// The capabilities of a profile.
+fn profile(name: &str) -> Result<&'static [Cap], String> {
+    let found = crate::profile::PROFILES.iter().find(|profile| profile.name == name);
+    found.map(|profile| profile.caps).ok_or_else(|| format!("there is no profile `{name}`"))
+}
+
 /// Decimal, or hexadecimal after `0x`.
 fn number(text: &str) -> Result<u64, String> {
     let parsed = match text.strip_prefix("0x") {
@@ -107,6 +189,13 @@ fn number(text: &str) -> Result<u64, String> {
         None => text.parse(),
     };
     parsed.map_err(|_| format!("`{text}` is not a number"))
+}
+
+/// `60`, `0.5`, `60s`.
+fn seconds(text: &str) -> Result<f64, String> {
+    let parsed = text.trim_end_matches('s').parse::<f64>().ok();
+    let positive = parsed.filter(|seconds| seconds.is_finite() && *seconds > 0.0);
+    positive.ok_or_else(|| format!("`{text}` is not a number of seconds"))
 }
 
 /// Whether `text` is what `pattern` says; `*` is any text, `?` any one byte.
@@ -145,18 +234,20 @@ mod tests {
 
     #[test]
     fn a_clause_names_its_parts_and_a_part_only_itself() {
-        let part = crate::clauses::ALL.iter().find(|c| c.name() == "SHUTDOWN-3/blocking").unwrap();
+        let mut cases = crate::clauses::cases();
+        let part = cases.find(|case| case.name() == "SHUTDOWN-3/blocking").unwrap();
         assert!(parse("SHUTDOWN-3").unwrap().choose(part, "current"));
         assert!(parse("SHUTDOWN-3/blocking@cur*").unwrap().choose(part, "current"));
         assert!(!parse("SHUTDOWN-3/task").unwrap().choose(part, "current"));
         assert!(!parse("--flavour=multi?").unwrap().choose(part, "current"));
         assert!(!parse("--skip SHUTDOWN-*").unwrap().choose(part, "current"));
+        assert!(!parse("--profile core").unwrap().choose(part, "current"));
     }
 
     #[test]
     fn what_cargo_test_passes_is_accepted() {
         let args = parse("--nocapture --test-threads=1 --test-threads 2 -q --exact --color always");
-        assert_eq!(args.unwrap(), Args { nocapture: true, seed: SEED, ..Args::default() });
+        assert_eq!(args.unwrap(), Args { nocapture: true, ..Args::default() });
     }
 
     #[test]
@@ -164,7 +255,10 @@ mod tests {
         assert_eq!(parse("--sed 1").unwrap_err(), "unknown option `--sed`");
         assert_eq!(parse("--seed x").unwrap_err(), "`x` is not a number");
         assert_eq!(parse("--seed").unwrap_err(), "`--seed` needs a value");
+        assert_eq!(parse("--budget -1").unwrap_err(), "`-1` is not a number of seconds");
+        assert_eq!(parse("--profile huge").unwrap_err(), "there is no profile `huge`");
         assert_eq!(parse("--seed 0x10").unwrap().seed, 16);
+        assert_eq!(parse("--budget 30s").unwrap().effort, 0.5);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A rendezvous between threads.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -37,5 +38,26 @@ impl Gate {
             let waited = self.opened.wait_timeout(open, left);
             open = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+}
+
+/// Down until somebody raises it, then up for ever; nobody waits, everybody may look.
+#[derive(Debug, Default)]
+pub struct Flag(AtomicBool);
+
+impl Flag {
+    /// A flag that is down.
+    pub const fn new() -> Flag {
+        Flag(AtomicBool::new(false))
+    }
+
+    /// Puts it up.
+    pub fn raise(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it is up.
+    pub fn is_up(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
     }
 }

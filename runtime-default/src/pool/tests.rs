@@ -12,17 +12,15 @@ use std::{
 type Job = Box<dyn FnOnce() + Send>;
 
 fn config(max_threads: usize, keep_alive: Duration) -> PoolConfig<Job> {
-    PoolConfig {
-        max_threads,
-        keep_alive,
-        name: Arc::new(|number| format!("blocking-{number}")),
-        on_start: None,
-        on_stop: None,
-        run: |job| {
-            job();
-            None
-        },
-    }
+    running(max_threads, keep_alive, |job| {
+        job();
+        None
+    })
+}
+
+fn running<J>(max_threads: usize, keep_alive: Duration, run: fn(J) -> Option<J>) -> PoolConfig<J> {
+    let name = Arc::new(|number| format!("blocking-{number}"));
+    PoolConfig { max_threads, keep_alive, name, on_start: None, on_stop: None, run }
 }
 
 /// A pool whose threads stay.
@@ -153,18 +151,11 @@ fn a_job_may_submit_and_a_pool_may_die_on_its_own_thread() {
 #[test]
 fn a_job_that_is_given_back_runs_again_behind_the_others() {
     struct Turns(char, u8, Sender<char>, Option<mpsc::Receiver<()>>);
-    let pool = Pool::new(PoolConfig {
-        max_threads: 1,
-        keep_alive: Duration::MAX,
-        name: Arc::new(|_| String::new()),
-        on_start: None,
-        on_stop: None,
-        run: |Turns(name, left, log, gate)| {
-            gate.into_iter().for_each(|gate| _ = gate.recv());
-            log.send(name).unwrap();
-            (left > 1).then_some(Turns(name, left - 1, log, None))
-        },
-    });
+    let pool = Pool::new(running(1, Duration::MAX, |Turns(name, left, log, gate)| {
+        gate.into_iter().for_each(|gate| _ = gate.recv());
+        log.send(name).unwrap();
+        (left > 1).then_some(Turns(name, left - 1, log, None))
+    }));
     let ((gate, closed), (log, logged)) = (mpsc::channel(), mpsc::channel());
     assert!(pool.submit(Turns('a', 3, log.clone(), Some(closed))).is_ok());
     assert!(pool.submit(Turns('b', 2, log, None)).is_ok());
@@ -175,17 +166,10 @@ fn a_job_that_is_given_back_runs_again_behind_the_others() {
 #[test]
 fn a_job_given_back_to_a_closed_pool_is_dropped() {
     struct Held(mpsc::Receiver<()>, #[allow(dead_code, reason = "its end is heard")] Sender<()>);
-    let pool = Pool::new(PoolConfig {
-        max_threads: 1,
-        keep_alive: Duration::MAX,
-        name: Arc::new(|_| String::new()),
-        on_start: None,
-        on_stop: None,
-        run: |held: Held| {
-            _ = held.0.recv();
-            Some(held)
-        },
-    });
+    let pool = Pool::new(running(1, Duration::MAX, |held: Held| {
+        _ = held.0.recv();
+        Some(held)
+    }));
     let ((gate, closed), (held, dropped)) = (mpsc::channel(), mpsc::channel());
     assert!(pool.submit(Held(closed, held)).is_ok());
     while pool.queued() > 0 {

@@ -49,6 +49,11 @@ pub(crate) fn park_timeout(at_most: Duration) {
     if time_passes() { pass(at_most) } else { thread::park() }
 }
 
+/// Lets the others go first: a scheduler that prefers one thread learns that this one has nothing to do.
+pub(crate) fn nap() {
+    thread::yield_now();
+}
+
 /// Shuttle does not tell; for those who tidy up.
 pub(crate) fn has_ended<T>(_: &thread::JoinHandle<T>) -> bool {
     false

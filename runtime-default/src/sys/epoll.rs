@@ -21,6 +21,7 @@
 //!   set is thus answered by a return that is still to come (P2); one that finds it clear rings.
 
 use super::{BorrowedSource, Event, Want};
+use crate::mutants;
 use rustix::{
     buffer::spare_capacity,
     event::{EventfdFlags, Timespec, epoll, eventfd},
@@ -90,7 +91,11 @@ impl Poller {
     /// Sleeps until an event, a [`notify`](Poller::notify), a signal, or the end of `at_most`.
     pub(crate) fn wait(&self, events: &mut Events, at_most: Option<Duration>) -> io::Result<()> {
         events.list.clear();
-        match self.wait_kernel(events, at_most) {
+        let mut outcome = self.wait_kernel(events, at_most);
+        while outcome == Err(Errno::INTR) && mutants::on("REACTOR-8") {
+            outcome = self.wait_kernel(events, at_most);
+        }
+        match outcome {
             // A signal: the caller looks at its clock and comes again.
             Err(Errno::INTR) => return Ok(()),
             outcome => outcome?,

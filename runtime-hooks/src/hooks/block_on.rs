@@ -18,7 +18,10 @@ use crate::Refused;
 ///   does with `std::thread::park`.
 /// - **BLOCKON-4** (must) A nested call works or is refused at once with
 ///   [`Refused::NOT_HERE`]; it never deadlocks.
+/// - **BLOCKON-5** (must) Calls on several threads, where they are allowed, all make progress; when the
+///   thread that drives timers and sockets returns, panics or blocks, another takes over.
 /// - **BLOCKON-6** (must) A panic of the future unwinds to the caller and leaves the runtime usable.
+/// - **BLOCKON-7** (should) The future is not polled because tasks run that it has nothing to do with.
 pub trait BlockOn: Send + Sync {
     /// Returns when `main` is ready. [`Handle::block_on`](crate::Handle::block_on) calls this with
     /// the runtime current.

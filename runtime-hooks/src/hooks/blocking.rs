@@ -26,10 +26,15 @@ pub enum Kind {
 /// # Contract
 ///
 /// - **BLOCKING-1** (must) Jobs run off the workers, at least two at a time unless declared.
+/// - **BLOCKING-2** (must) What a job returns, or panics with, reaches its own handle, and the thread
+///   goes on.
 /// - **BLOCKING-3** (must) Dropping the handle neither stops a started job nor waits for it.
 /// - **BLOCKING-4** (must) Threads are bounded by a documented limit; what exceeds it queues and
 ///   runs later.
 /// - **BLOCKING-5** (must) Work submitted while an idle thread retires is not stranded.
+/// - **BLOCKING-6** (must) If no thread can be started, the job runs later or comes back.
+/// - **BLOCKING-7** (must) In a job the runtime is current: it can spawn, wait for timers, and block on
+///   futures.
 pub trait Blocking: Send + Sync {
     /// Takes a job.
     ///

@@ -14,9 +14,13 @@ pub struct Home(pub u32);
 ///
 /// - **LOCAL-1** (must) A local task is polled on its home thread only. (The cell checks the thread
 ///   itself and refuses to run elsewhere: a wrong answer of `home` is a bug, not unsoundness.)
-/// - **LOCAL-2** (must) It is dropped there too, or leaked if the thread has ended.
+/// - **LOCAL-2** (must) It is dropped there too, or leaked if the thread has ended; so is an output
+///   that nobody will take.
 /// - **LOCAL-3** (must) A wake from another thread unparks the home thread.
 /// - **LOCAL-4** (must) Accepted at any time on the home thread; every queued task runs.
+/// - **LOCAL-5** (must) Elsewhere a local task is refused at once, and its future dropped.
+/// - **LOCAL-6** (must) When a home ends, each of its tasks is dropped once, and that comes to an end
+///   although destructors wake, abort and spawn; also in a thread-local destructor.
 pub trait SpawnLocal: Send + Sync {
     /// The home that the calling thread is, if it is one.
     fn home(&self) -> Option<Home>;

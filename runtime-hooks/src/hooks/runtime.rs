@@ -78,10 +78,30 @@ pub enum State {
 ///   [`Runnable`](crate::task::Runnable) does this by itself.
 /// - **CTX-6** (must) A task belongs to the runtime it was spawned on, whichever thread polls,
 ///   wakes or awaits it.
+/// - **CTX-10** (must) Timers and sources stay with the runtime that made them, wherever they are
+///   polled, or fail loudly.
+/// - **PANIC-1** (must) A panic of a poll goes to the join handle with its payload; threads, other
+///   tasks, timers and sources go on.
+/// - **PANIC-2** (must) So do panics of destructors: of a future, an output, a payload.
+/// - **PANIC-3** (must) A waker that panics costs nobody else a wake.
+/// - **PANIC-4** (must) No panic hook is installed, and payloads are handed on as they are.
+/// - **FAIR-2** (must) Tasks that are always ready do not starve timers and I/O.
+/// - **LEAK-1** (must) Some time after the end every future, output, closure and waker has been
+///   dropped exactly once, also tasks that own their own waker or handle.
+/// - **LEAK-2** (must) An operation that completed or was dropped holds no waker.
+/// - **LEAK-3** (must) Descriptors are closed when their last user is gone.
+/// - **LEAK-4** (should) Threads and memory do not grow with the number of tasks, timers and sockets
+///   that there have been.
 /// - **SHUTDOWN-1** (must) When a blocking shutdown returns, every task has been dropped once, with
-///   the runtime current.
+///   the runtime current, and no thread runs user code any more.
+/// - **SHUTDOWN-2** (must) It returns, whatever destructors do (wake, spawn, abort, lock what others
+///   lock) and whatever arrives meanwhile.
 /// - **SHUTDOWN-4** (must) Whatever still waits on a timer or source when the runtime ends is woken
 ///   and told so.
+/// - **SHUTDOWN-5** (must) Ending it inside a task, a blocking closure or a thread's last destructors
+///   works, or panics cleanly.
+/// - **SHUTDOWN-6** (must) An end with a limit returns when that is over, whatever still runs.
+/// - **SHUTDOWN-7** (must) However many runtimes come and go, no thread, descriptor or memory stays.
 pub trait Runtime: Send + Sync + 'static {
     /// The runtime's identity.
     fn tag(&self) -> &Tag;

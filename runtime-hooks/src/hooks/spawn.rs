@@ -30,7 +30,18 @@ pub enum Why {
 /// - **TASK-2** (must) Neither `spawn` nor `schedule` polls or drops the task on the caller's stack.
 /// - **TASK-7** (must) Both work from a poll, a destructor, a waker, a blocking closure, a plain
 ///   thread, and a thread of another runtime.
+/// - **TASK-8** (should) A task that waits is not polled without a wake, or few times for each.
 /// - **WAKE-7** (must) No foreign code (a waker, a destructor) runs while an internal lock is held.
+/// - **FAIR-1** (must) A task that always wakes itself does not starve other ready tasks.
+/// - **FAIR-3** (must) Neither do two that wake each other.
+/// - **FAIR-5** (should) Where there are several workers, tasks behind a poll that takes long are run
+///   by another one. The root future and tasks take turns.
+/// - **WAKE-3** (must) Of any sequence of wakes, the last one leads to a poll: whoever says "I sleep"
+///   looks at the queue afterwards.
+/// - **WAKE-5** (must) Wakers may be used while the runtime ends, and after. That brings no task back
+///   and keeps no memory.
+/// - **WAKE-8** (must) A wake neither polls nor drops a task before it returns, also at the end, so that
+///   no chain of wakes needs a stack of its own length.
 /// - **SHUTDOWN-3** (must) During and after shutdown `spawn` gives the task back or drops it; its
 ///   handle resolves *cancelled*.
 ///

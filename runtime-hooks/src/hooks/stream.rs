@@ -95,6 +95,7 @@ impl<'a> ReadCursor<'a> {
 ///
 /// - **IO-1** (must) A read fills nothing only at the end or when the cursor has no room.
 /// - **IO-3** (must) `Pending` means that the waker is registered and no byte moved.
+/// - **IO-5** (must) A write of something takes at least one byte, and no more than there are.
 /// - **IO-6** (must) Shutting down writing implies a flush and is idempotent.
 /// - **TCP-3** (must) Shutting down writing leaves reading alone.
 pub trait ByteStream: Send + Sync {

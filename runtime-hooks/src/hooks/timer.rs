@@ -57,10 +57,16 @@ impl Key {
 /// - **TIME-3** (must) Extreme deadlines neither panic nor fire nor disturb others.
 /// - **TIME-4** (must) An earlier deadline, armed from any thread, interrupts a driver that sleeps
 ///   for a later one.
-/// - **TIME-5** (must) After `forget` returned, the entry's waker is released and not woken.
+/// - **TIME-5** (must) After `forget` returned, the entry's waker is released, and not woken for a
+///   deadline that still lay ahead. So is the waker that a poll with another deadline replaces.
+/// - **TIME-6** (must) Another deadline is allowed in every state of an entry, also when it has fired
+///   or is just firing; the last one counts.
 /// - **TIME-7** (must) The waker of the latest poll is the one that is woken.
-/// - **TIME-8** (must) Entries with equal deadlines each wake.
+/// - **TIME-8** (must) Entries with equal deadlines each wake. Deadlines fire in their order.
+/// - **TIME-9** (must) Near deadlines work on a clock that has run for years, also while a very far
+///   one is pending.
 /// - **TIME-10** (must) `now` is monotone across threads.
+/// - **TIME-11** (should) Waiting for a deadline uses no CPU time, not even in the last millisecond.
 /// - A runtime with a fixed number of entries that has none left wakes the caller at once and answers
 ///   `Pending`: late is allowed, never is not.
 /// - Keys are numbers, so a foreign one can be made up ([`Key::from_raw`]): it may disturb timers,

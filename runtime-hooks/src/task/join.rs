@@ -22,6 +22,33 @@ use crate::{Handle, JoinError, Refused};
 /// [`cancel`](JoinHandle::cancel).
 ///
 /// The handle may be awaited anywhere: on another runtime, on another thread.
+///
+/// # Contract
+///
+/// - **JOIN-1** (must) The handle yields the output once, by move; over all, its destructor runs once.
+/// - **JOIN-2** (must) Dropping the handle detaches: the task keeps running.
+/// - **JOIN-3** (must) The end of the task wakes the waker of the latest poll; the wakers of earlier
+///   polls are released by then.
+/// - **JOIN-4** (must) Once [`is_finished`](JoinHandle::is_finished) is true it stays so, and the next
+///   poll is ready.
+/// - **JOIN-5** (must) It can be awaited by a foreign executor, on another runtime, on another thread.
+/// - **JOIN-6** (must) An output that nobody takes is dropped with the handle, or with the task if the
+///   handle went before; a panic of its destructor reaches neither who drops the handle nor a worker.
+/// - **JOIN-7** (must) Polling again after the output was given panics.
+/// - **CANCEL-1** (must) An abort of a parked task drops its future without another poll, though nobody
+///   wakes it; the handle resolves *cancelled*.
+/// - **CANCEL-2** (must) A poll in progress is not interrupted; the abort takes effect when it is
+///   pending.
+/// - **CANCEL-3** (must) Abort and completion leave one outcome: *cancelled*, or the output, which is
+///   then neither lost nor leaked.
+/// - **CANCEL-4** (must) `abort` may be called any number of times and from anywhere, also after the
+///   end; it neither waits nor panics.
+/// - **CANCEL-5** (must) *Cancelled* is seen only after the future's destructor has returned.
+/// - **CANCEL-6** (should) That destructor does not run inside the call of `abort`; for local tasks a
+///   must.
+/// - **CANCEL-7** (must) An abort before the first poll prevents it, also if the handle is dropped then.
+/// - **CANCEL-8** (must) A pending future that is dropped, this one or any other of the interface,
+///   releases its waker and takes no event from its siblings.
 pub struct JoinHandle<T> {
     raw: Raw,
     /// Whether the outcome was taken out.

@@ -22,6 +22,18 @@ use crate::{Handle, JoinError, Refused, Unsupported};
 /// outcome and wakes the joiner. It is `Unpin`, `Send`, and one word.
 ///
 /// Dropping it drops the future at once, on this thread; its handle resolves *cancelled*.
+///
+/// # Contract
+///
+/// The cell keeps these, whoever drives it; a runtime that lays tasks out by itself keeps them too.
+///
+/// - **TASK-3** (must) Polls never overlap, and each sees what the one before it wrote, whichever
+///   threads run them.
+/// - **TASK-4** (must) A future that returned `Ready` or panicked is never polled again.
+/// - **TASK-5** (must) The future is dropped when it completes or panics, and its destructor has
+///   returned before the handle is ready.
+/// - **TASK-6** (must) The future stays at one address from its first poll to its drop, whatever its
+///   size and alignment.
 #[must_use = "a task that is dropped is cancelled; hand it to an executor"]
 pub struct Task(pub(super) Raw);
 
@@ -250,6 +262,19 @@ pub enum Ran<J = Runnable> {
 /// A job: a task that is scheduled, as one word.
 ///
 /// Dropping it cancels the task: the future is dropped here, with its runtime current.
+///
+/// # Contract
+///
+/// The wakers with which a job polls keep these; those of a host have to keep them too.
+///
+/// - **WAKE-1** (must) A wake that a task gives itself during its poll leads to another poll.
+/// - **WAKE-2** (must) A wake from another thread during the poll leads to a poll that begins later.
+/// - **WAKE-4** (must) Waking a task that has ended does nothing.
+/// - **WAKE-6** (must) What was written before a wake is seen by the poll it causes, also if the task
+///   had been notified already.
+/// - **WAKE-9** (must) `will_wake` is never true for wakers of different tasks; it should be for clones.
+/// - **WAKE-10** (must) Wakers may be used on any thread at any time, in thread-local destructors too,
+///   and when the thread that made them has ended.
 #[must_use = "dropping a job cancels its task"]
 pub struct Runnable(pub(super) Raw);
 

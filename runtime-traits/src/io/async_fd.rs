@@ -60,6 +60,10 @@ impl<T: std::os::windows::io::AsSocket> AsSource for T {
 /// }
 /// # }
 /// ```
+///
+/// # Contract
+///
+/// - **REACTOR-7** (must) Of several that wait for one direction each gets on, event by event.
 pub struct Async<T> {
     io: T,
     source: Registered,

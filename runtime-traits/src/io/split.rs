@@ -16,6 +16,11 @@ use crate::io;
 ///
 /// Dropping a half does nothing to the stream; it ends when both are gone.
 ///
+/// # Contract
+///
+/// - **IO-9** (must) Halves, of this kind or a stream's own, get on independently of each other; only
+///   two of one stream are reunited.
+///
 /// ```
 /// use runtime_traits::io::{self, AsyncRead, AsyncWrite};
 ///

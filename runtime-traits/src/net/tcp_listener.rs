@@ -29,6 +29,11 @@ use crate::{Capability, Handle, io};
 ///     }
 /// }
 /// ```
+///
+/// # Contract
+///
+/// - **TCP-6** (must) A burst of connections is accepted whole. An error is that of one connection, or
+///   a limit; accepting goes on when the limit allows it.
 pub struct TcpListener(Kind);
 
 enum Kind {

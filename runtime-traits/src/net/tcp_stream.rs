@@ -30,6 +30,21 @@ mod writing;
 ///     Ok(answer)
 /// }
 /// ```
+///
+/// # Contract
+///
+/// - **TCP-1** (must) `connect` succeeds only when the connection stands; else its error is the real one.
+/// - **TCP-2** (must) All that was sent before the end can be read; then reads answer 0, every time.
+/// - **TCP-4** (must) Writing to a peer that has gone is an error, and never a signal.
+/// - **TCP-5** (must) A write waits while the peer takes nothing, and goes on when it does; both
+///   directions may be full at once.
+/// - **TCP-7** (must) A pending read or accept can be dropped: no byte and no connection is lost.
+/// - **TCP-8** (must) Sockets are close-on-exec and non-blocking, whether made here or by std.
+/// - **IO-2** (must) An empty buffer moves nothing, at once, and ends nothing.
+/// - **IO-4** (must) A read reports what lies in the buffer, also if what is beneath lies about it.
+/// - **IO-7** (must) Reading into several buffers, or writing them, is as if they were one; empty ones
+///   are passed over.
+/// - **IO-8** (must) `WouldBlock` and `Interrupted` are answers of the `try_` methods alone.
 pub struct TcpStream {
     pub(super) link: Link,
 }

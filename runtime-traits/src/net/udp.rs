@@ -33,6 +33,13 @@ mod options;
 ///     Ok(())
 /// }
 /// ```
+///
+/// # Contract
+///
+/// - **UDP-1** (must) One call receives one datagram, whole, and an empty one too.
+/// - **UDP-2** (must) News of an unreachable peer is told once, and the socket goes on.
+/// - **UDP-3** (must) A pending receive can be dropped: no datagram is lost.
+/// - **UDP-4** (must) Who waits for room, or for a datagram, is woken, however many share the socket.
 pub struct UdpSocket(Kind);
 
 enum Kind {

@@ -1,6 +1,8 @@
 //! A task with a name.
 
 use core::future::Future;
+#[cfg(feature = "std")]
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{JoinHandle, with_current};
 use crate::hooks::Meta;
@@ -102,7 +104,7 @@ where
     let (spawner, home) = match home {
         Ok((spawner, Some(home))) => (spawner, home),
         // This thread is nobody's home: the task ends here, with the reason as its outcome.
-        _ => return refused(handle, meta, handle.unsupported(Capability::Local)),
+        _ => return refused(handle, meta, handle.unsupported(Capability::Local), future),
     };
     let (task, join) = LocalTask::new(handle.clone(), meta, home, future)
         .unwrap_or_else(|missing| panic!("cannot spawn: {missing}"));
@@ -120,7 +122,7 @@ where
 {
     let pool = match blocking(handle) {
         Ok(pool) => pool,
-        Err(missing) => return refused(handle, meta, missing),
+        Err(missing) => return refused(handle, meta, missing, work),
     };
     let (task, join) = Task::new(handle.clone(), meta, async move { work() })
         .unwrap_or_else(|missing| panic!("cannot spawn: {missing}"));
@@ -140,9 +142,21 @@ fn blocking(handle: &Handle) -> Result<&dyn Blocking, Unsupported> {
     handle.require(Capability::Blocking, |rt| rt.blocking())
 }
 
-/// The handle of a task that is refused before it exists.
+/// The handle of a task that is refused before it exists. What it was to run is dropped first, and if
+/// its destructor panics that stays here, as with a task that exists (PANIC-2).
 #[cfg(feature = "std")]
-fn refused<T: 'static>(handle: &Handle, meta: Meta, why: Unsupported) -> JoinHandle<T> {
+fn refused<T: 'static>(
+    handle: &Handle,
+    meta: Meta,
+    why: Unsupported,
+    unused: impl Sized,
+) -> JoinHandle<T> {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(unused))) {
+        // Whose destructor may panic too; what that throws is leaked, which ends the chain.
+        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            core::mem::forget(second);
+        }
+    }
     JoinHandle::refused(handle.clone(), meta, why)
         .unwrap_or_else(|_: Refused| panic!("cannot spawn: {why}"))
 }

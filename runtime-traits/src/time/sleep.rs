@@ -107,6 +107,11 @@ impl From<SleepError> for std::io::Error {
 ///
 /// It stays with the runtime it was made on, wherever it is polled, and it is `Unpin`. After it was
 /// ready it is ready again at once, until it is [`reset`](Sleep::reset).
+///
+/// # Contract
+///
+/// - **TIME-12** (must) Without a runtime that could drive it there is no timer: making one fails, with
+///   an error or a panic, or its first poll does.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Sleep {
     handle: Handle,

@@ -50,7 +50,7 @@ impl BlockOn for Shared {
         }
         self.handle().enter(|| {
             let ended = self.run(executor.as_deref(), main.as_mut());
-            drop(executor); // with it the tasks, if the runtime has ended meanwhile
+            executor.into_iter().for_each(|held| self.release(held)); // with it the tasks, if it ended
             if ended {
                 smol::block_on(main);
             }

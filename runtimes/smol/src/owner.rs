@@ -113,7 +113,7 @@ impl Runtime {
             on_worker(&shared, || {
                 // Ends when the sender goes.
                 let _ = smol::block_on(executor.run(stopped.recv()));
-                drop(executor); // with it the tasks, if nobody else has it
+                shared.release(executor); // with it the tasks, if nobody else has it
             });
         };
         self.workers.push(thread::Builder::new().name(name.into()).spawn(work)?);
@@ -169,7 +169,9 @@ impl Runtime {
                 let _ = worker.join(); // workers do not panic: tasks contain what they throw
             }
         }
-        drop(executor);
+        if let Some(executor) = executor {
+            self.shared.let_go(executor);
+        }
     }
 }
 

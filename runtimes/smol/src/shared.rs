@@ -9,14 +9,14 @@ use std::thread;
 
 use runtime_traits::hooks::{
     BlockOn, Blocking, Budget, Home, Info, Kind, LocalRunnable, LocalTask, Metrics, Ran, Reactor,
-    Runnable, Runtime, Spawn, SpawnLocal, State, Tag, Task, Timer, Why,
+    Runnable, Runtime, Spawn, SpawnLocal, State, Tag, Task, TaskList, Timer, Why,
 };
 use runtime_traits::{Handle, Refused};
 use smol::Executor;
 
 use crate::budget::PerThread;
 use crate::ending::Ending;
-use crate::host::Host;
+use crate::host::{Held, Host};
 use crate::local;
 use crate::reactor::Sources;
 use crate::timer::Timers;
@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     /// Threads of our own; zero: those that block.
     workers: usize,
     closed: AtomicBool,
+    /// Of an executor of our own; elsewhere they are the host's.
+    tasks: TaskList,
     ending: Ending,
     timers: Timers,
     sources: Sources,
@@ -42,6 +44,7 @@ impl Shared {
             host,
             workers,
             closed: AtomicBool::new(false),
+            tasks: TaskList::new(),
             ending: Ending::default(),
             timers: Timers::new(),
             sources: Sources::new(),
@@ -88,7 +91,30 @@ impl Shared {
         self.ending.announce();
         self.timers.wake_all();
         self.sources.wake_all();
+        self.tasks.close_all();
         executor
+    }
+
+    /// Lets go of our own executor after the end; the last who does drops the tasks that are left.
+    ///
+    /// Not simply by dropping the executor: that empties its queue once, and a task that another thread
+    /// is waking at that moment gets there later, to stay in it for ever. Ours are marked as cancelled,
+    /// so they end at their next poll, and this polls until all have.
+    pub(crate) fn let_go(&self, executor: Arc<Executor<'static>>) {
+        let Some(executor) = Arc::into_inner(executor) else { return };
+        while !executor.is_empty() {
+            if !executor.try_tick() {
+                thread::yield_now(); // the wake that is under way comes soon
+            }
+        }
+    }
+
+    /// Gives up what [`Host::hold`] gave.
+    pub(crate) fn release(&self, held: Held) {
+        match held {
+            Held::Shared(executor) if self.is_ours() => self.let_go(executor),
+            held => drop(held),
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -161,6 +187,10 @@ impl Spawn for Shared {
             }
         });
         task.map_or(Ok(()), |task| Err((task, Refused::SHUT_DOWN)))
+    }
+
+    fn tasks(&self) -> Option<&TaskList> {
+        self.is_ours().then_some(&self.tasks)
     }
 }
 

@@ -1,83 +1,8 @@
 //! The contract, clause by clause, on smol: with workers, without, and as a guest.
 
-use std::process::ExitCode;
-use std::sync::Arc;
-use std::thread;
+#[path = "support/harness.rs"]
+mod harness;
 
-use runtime_conformance::{Flavour, Harness, Subject};
-use runtime_smol::{Builder, Runtime};
-use runtime_traits::Handle;
-use smol::Executor;
-use smol::channel::{Sender, bounded};
-
-struct Smol;
-
-/// A runtime, and its host if it has one.
-struct Owner {
-    runtime: Runtime,
-    host: Option<Host>,
-}
-
-/// An executor, and a thread that drives it until the sender goes.
-struct Host {
-    executor: Arc<Executor<'static>>,
-    stop: Sender<()>,
-    thread: thread::JoinHandle<()>,
-}
-
-impl Host {
-    fn new() -> Host {
-        let (executor, (stop, stopped)) = (Arc::new(Executor::new()), bounded(1));
-        let theirs = Arc::clone(&executor);
-        let drive = move || {
-            let _ = smol::block_on(theirs.run(stopped.recv())); // ends when the sender goes
-        };
-        Host { executor, stop, thread: thread::spawn(drive) }
-    }
-
-    fn end(self) {
-        drop(self.stop);
-        self.thread.join().expect("tasks contain what they throw");
-        drop(self.executor);
-    }
-}
-
-impl Harness for Smol {
-    fn name(&self) -> &str {
-        "runtime-smol"
-    }
-
-    fn flavours(&self) -> &[Flavour] {
-        &[Flavour::Multi(2), Flavour::Current, Flavour::Hosted]
-    }
-
-    fn build(&self, flavour: Flavour) -> Box<dyn Subject> {
-        let host = (flavour == Flavour::Hosted).then(Host::new);
-        let builder = match flavour {
-            Flavour::Multi(workers) => Builder::new().worker_threads(workers),
-            _ => Builder::new().current_thread(),
-        };
-        let runtime = match &host {
-            Some(host) => Runtime::hosted(&host.executor),
-            None => builder.build().expect("smol needs threads"),
-        };
-        Box::new(Owner { runtime, host })
-    }
-}
-
-impl Subject for Owner {
-    fn handle(&self) -> Handle {
-        self.runtime.handle()
-    }
-
-    fn shutdown(self: Box<Self>) {
-        self.runtime.shutdown();
-        if let Some(host) = self.host {
-            host.end();
-        }
-    }
-}
-
-fn main() -> ExitCode {
-    runtime_conformance::main(Smol)
+fn main() -> std::process::ExitCode {
+    runtime_conformance::main(harness::Smol)
 }

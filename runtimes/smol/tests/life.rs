@@ -2,14 +2,17 @@
 
 mod support;
 
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
 use runtime_smol::{Builder, Handle, Runtime, hosted, hosted_static};
 use runtime_traits::hooks::{Key, Kind, Meta, State, Task};
+use runtime_traits::task::yield_now;
 use runtime_traits::{Gone, RefusedWhy};
 use support::{Drops, Gate, alone};
 
@@ -35,7 +38,7 @@ fn assert_ended(handle: &Handle) {
     let later = timer.now() + Duration::from_secs(9);
     let mut key = Key::NONE;
     let polled = timer.poll_until(&mut key, later, Duration::ZERO, cx);
-    assert_eq!(polled, std::task::Poll::Ready(Err(Gone)));
+    assert_eq!(polled, Poll::Ready(Err(Gone)));
     let (job, join) = Task::new(handle.clone(), Meta::new(None), async {}).unwrap();
     let (job, refused) =
         handle.runtime().blocking().unwrap().spawn(job, Kind::ShortIo).unwrap_err();
@@ -309,4 +312,31 @@ fn a_builder_is_heard() {
     let name = rt.spawn(async { thread::current().name().map(String::from) });
     assert_eq!(rt.block_on(name).unwrap().as_deref(), Some("mill"));
     assert_eq!(one().handle().info().workers, 1);
+}
+
+/// By chance: the wake has to meet the moment at which the executor goes.
+#[test]
+fn tasks_that_are_woken_while_the_runtime_ends_are_dropped() {
+    let drops = Drops::default();
+    for round in 1..=2_000 {
+        let (rt, (gives, wakers), probe) = (one(), mpsc::channel(), drops.probe());
+        drop(rt.spawn(poll_fn(move |cx| {
+            let _held = &probe;
+            let _ = gives.send(cx.waker().clone());
+            Poll::<()>::Pending
+        })));
+        rt.block_on(yield_now());
+        let (waker, over) = (wakers.recv().unwrap(), AtomicBool::new(false));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(SeqCst) {
+                    waker.wake_by_ref();
+                }
+            });
+            drop(rt);
+            let dropped = drops.get();
+            over.store(true, SeqCst);
+            assert_eq!(dropped, round, "a task outlived its runtime");
+        });
+    }
 }

@@ -49,6 +49,7 @@
 extern crate self as runtime_tokio;
 
 mod block_on;
+mod budget;
 mod builder;
 mod ending;
 mod local;

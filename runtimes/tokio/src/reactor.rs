@@ -15,6 +15,7 @@ use runtime_traits::Gone;
 use runtime_traits::hooks::{After, Dir, Reactor, Source, Token};
 use tokio::io::unix::AsyncFd;
 
+use crate::budget;
 use crate::shared::Shared;
 use crate::table::Table;
 
@@ -96,8 +97,8 @@ impl Entry {
         }
         loop {
             let ready = match dir {
-                Dir::Read => ready!(self.fd.poll_read_ready(cx)),
-                Dir::Write => ready!(self.fd.poll_write_ready(cx)),
+                Dir::Read => ready!(budget::poll(cx, |cx| self.fd.poll_read_ready(cx))),
+                Dir::Write => ready!(budget::poll(cx, |cx| self.fd.poll_write_ready(cx))),
             };
             // The only error of waiting is that tokio's runtime has ended.
             let Ok(mut guard) = ready else { return Poll::Ready(Err(Gone.into())) };

@@ -1,5 +1,6 @@
 //! What handles lead to: tokio's handle, the tables, and the hooks that need no more than these.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -140,7 +141,11 @@ impl Runtime for Shared {
 
     fn enter(&self, body: &mut dyn FnMut()) {
         block_on::entered(|| {
-            let _context = self.tokio.enter();
+            // tokio's context is a thread-local with a destructor. When that has run, as the thread
+            // ends, there is none to enter, and tokio would panic.
+            let context = tokio::runtime::Handle::try_current();
+            let is_gone = context.is_err_and(|error| error.is_thread_local_destroyed());
+            let _context = (!is_gone).then(|| self.tokio.enter());
             body();
         });
     }
@@ -228,23 +233,26 @@ impl Blocking for Shared {
         if self.is_closed() {
             return Err((job, Refused::SHUT_DOWN));
         }
-        if kind != Kind::Dedicated {
-            drop(self.tokio.spawn_blocking(move || run_blocking(job)));
-            return Ok(());
-        }
         // Handed over by a slot, so that the job comes back if there is no thread.
         let slot = Arc::new(std::sync::Mutex::new(Some(job)));
         let (theirs, tokio) = (Arc::clone(&slot), self.tokio.clone());
         let take = |slot: &std::sync::Mutex<Option<Task>>| slot.lock().ok()?.take();
-        let body = move || {
-            let _context = tokio.enter();
-            if let Some(job) = take(&theirs) {
-                run_blocking(job);
+        let body = move || _ = take(&theirs).map(run_blocking);
+        let started = match kind {
+            Kind::Dedicated => {
+                let body = move || {
+                    let _context = tokio.enter();
+                    body();
+                };
+                thread::Builder::new().name("tokio-dedicated".into()).spawn(body).is_ok()
             }
+            // tokio panics if it has no thread and gets none. It keeps the closure then, and may yet
+            // call it; the slot is empty by that time.
+            _ => catch_unwind(AssertUnwindSafe(|| drop(self.tokio.spawn_blocking(body)))).is_ok(),
         };
-        match thread::Builder::new().name("tokio-dedicated".into()).spawn(body) {
-            Ok(_) => Ok(()),
-            Err(_) => take(&slot).map_or(Ok(()), |job| Err((job, Refused::FULL))),
+        match started {
+            true => Ok(()),
+            false => take(&slot).map_or(Ok(()), |job| Err((job, Refused::FULL))),
         }
     }
 }

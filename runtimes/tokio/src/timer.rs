@@ -24,6 +24,7 @@ use runtime_traits::hooks::{Key, Timer};
 use runtime_traits::time::Instant;
 use tokio::time::Sleep;
 
+use crate::budget;
 use crate::shared::Shared;
 use crate::table::Table;
 use crate::way::Way;
@@ -158,7 +159,7 @@ impl Shared {
             if let Some(aim) = aim {
                 sleep.as_mut().reset(aim);
             }
-            if sleep.poll(cx).is_pending() {
+            if budget::poll(cx, |cx| sleep.as_mut().poll(cx)).is_pending() {
                 return Poll::Pending;
             }
             now = self.timers().now();

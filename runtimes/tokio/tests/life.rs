@@ -331,3 +331,27 @@ fn a_builder_is_heard() {
     assert_eq!(rt.block_on(name).unwrap().as_deref(), Some("mill"));
     assert_eq!(one().handle().info().workers, 1);
 }
+
+/// Ends a runtime where tokio's own thread-local is gone already: what was made first goes last.
+#[test]
+fn a_runtime_that_a_thread_keeps_drops_its_tasks_when_the_thread_ends() {
+    thread_local! {
+        static KEPT: std::cell::RefCell<Option<Runtime>> = const { std::cell::RefCell::new(None) };
+    }
+    let drops = Drops::default();
+    let probe = drops.probe();
+    let thread = thread::spawn(move || {
+        KEPT.with(|kept| *kept.borrow_mut() = Some(one()));
+        KEPT.with(|kept| {
+            let kept = kept.borrow();
+            let runtime = kept.as_ref().unwrap();
+            drop(runtime.spawn(async move {
+                let _probe = probe;
+                std::future::pending::<()>().await;
+            }));
+            runtime.block_on(runtime_traits::task::yield_now());
+        });
+    });
+    thread.join().unwrap();
+    assert_eq!(drops.get(), 1);
+}

@@ -233,3 +233,38 @@ fn when_the_runtime_ends_waiters_elsewhere_are_told() {
     assert!(is_gone(wait_for(|cx| pair.poll_read(cx, &mut [0; 8])).unwrap_err()));
     assert!(is_gone(reactor(&handle).register(Arc::clone(&pair.source)).unwrap_err()));
 }
+
+/// Polls on this thread whenever it was woken, like the `block_on` of any small executor.
+fn foreign_block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+/// BLOCKON-4: tokio's budget ends with the task's poll, which cannot return.
+#[test]
+fn an_executor_inside_a_task_outlasts_the_budget() {
+    let runtime = Builder::new().worker_threads(1).build().unwrap();
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    theirs.write_all(b"x").unwrap();
+    let ours = runtime.handle().enter(|| runtime_traits::io::Async::new(ours)).unwrap();
+    let task = runtime.spawn(async move {
+        ours.readable().await.unwrap();
+        ours.readable().await.unwrap();
+        for _ in 0..500 {
+            foreign_block_on(ours.readable()).unwrap();
+        }
+    });
+    runtime.block_on(task).unwrap();
+}

@@ -160,7 +160,7 @@ async fn everysec_syncs_a_log_that_is_as_long_as_the_one_it_replaced() {
     let engine = Arc::new(open(&SimDir::new()));
     let mut tasks = TaskGroup::new();
     tasks.spawn(Arc::clone(&engine).write_groups());
-    tasks.spawn(Arc::clone(&engine).sync_every_second());
+    tasks.spawn(Arc::clone(&engine).sync_every(Duration::from_millis(5)));
     write(&engine, set("old", 10)).await.unwrap();
     let end = engine.safe();
     until("a sync", || lock(&engine.log).synced() == end).await;
@@ -175,22 +175,23 @@ async fn everysec_makes_up_for_no_syncs_after_a_stall() {
     let engine = Arc::new(open(&SimDir::new()));
     let mut tasks = TaskGroup::new();
     tasks.spawn(Arc::clone(&engine).write_groups());
-    let mut syncing = pin!(Arc::clone(&engine).sync_every_second());
+    const EVERY: Duration = Duration::from_millis(200);
+    let mut syncing = pin!(Arc::clone(&engine).sync_every(EVERY));
     assert!(poll(syncing.as_mut()).is_pending());
-    std::thread::sleep(Duration::from_millis(4500)); // nobody polls it, and four ticks pass
+    std::thread::sleep(EVERY.mul_f64(4.5)); // nobody polls it, and four ticks pass
     let (start, mut synced, mut syncs) = (Instant::now(), 0, 0);
     loop {
         write(&engine, set("key", 1)).await.unwrap();
         assert!(poll(syncing.as_mut()).is_pending());
         let now = lock(&engine.log).synced();
-        if start.elapsed() > Duration::from_millis(900) {
+        if start.elapsed() > EVERY.mul_f64(0.9) {
             break;
         }
         syncs += u32::from(now != synced);
         synced = now;
     }
     // The one of the first tick, and the one that is late.
-    assert!(syncs <= 2, "{syncs} syncs in less than a second");
+    assert!(syncs <= 2, "{syncs} syncs between two ticks");
 }
 
 #[runtime_default::test]

@@ -19,11 +19,12 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 const AT_ONCE: usize = 256;
 
 impl Engine {
-    /// With `--fsync everysec`: brings to the disk what was written, while writes go on.
+    /// With `--fsync everysec`: brings to the disk what was written, while writes go on. `every` is a
+    /// second but in tests.
     ///
     /// Ends when a sync fails: from then on nothing that is written can be trusted to be there.
-    pub(crate) async fn sync_every_second(self: Arc<Engine>) {
-        let mut second = time::interval(Duration::from_secs(1));
+    pub(crate) async fn sync_every(self: Arc<Engine>, every: Duration) {
+        let mut second = time::interval(every);
         // After a stall one sync does for all that were missed.
         second.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         loop {

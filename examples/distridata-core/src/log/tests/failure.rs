@@ -68,8 +68,8 @@ fn a_write_that_cannot_be_undone_breaks_the_log() {
     assert!(seen.report.cut.is_some());
 }
 
-#[test]
-fn a_failed_sync_breaks_the_log_for_good() {
+/// Five payloads on the disk, two more written, and then a sync that failed.
+fn after_a_failed_sync() -> (SimDir, Log) {
     let dir = SimDir::new();
     let (mut log, _) = open(&dir);
     append(&mut log, 1, 0..5);
@@ -77,6 +77,12 @@ fn a_failed_sync_breaks_the_log_for_good() {
     append(&mut log, 1, 5..7);
     dir.fail_at(dir.operations(), Fault::Io);
     log.sync().unwrap_err();
+    (dir, log)
+}
+
+#[test]
+fn a_failed_sync_breaks_the_log_for_good() {
+    let (dir, mut log) = after_a_failed_sync();
     let operations = dir.operations();
     assert!(log.sync().is_err() && log.rotate().is_err() && log.reset().is_err());
     assert!(log.append(&payload(1, 7)).is_err());
@@ -87,13 +93,7 @@ fn a_failed_sync_breaks_the_log_for_good() {
 
 #[test]
 fn what_a_failed_sync_left_can_be_discarded() {
-    let dir = SimDir::new();
-    let (mut log, _) = open(&dir);
-    append(&mut log, 1, 0..5);
-    log.sync().unwrap();
-    append(&mut log, 1, 5..7);
-    dir.fail_at(dir.operations(), Fault::Io);
-    log.sync().unwrap_err();
+    let (dir, mut log) = after_a_failed_sync();
     assert_eq!(log.discard_unsynced().unwrap(), offset(5));
     assert_eq!((log.end(), open(&dir.crash(Crash::Kill)).1.count), (offset(5), 5));
 }

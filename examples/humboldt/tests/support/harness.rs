@@ -1,0 +1,65 @@
+//! How humboldt is built for the suite.
+
+use std::time::Duration;
+
+use runtime_conformance::{Answer, Cap, Decisions, Flavour, Harness, Subject};
+use runtime_traits::Handle;
+
+pub(crate) struct Humboldt;
+
+impl Harness for Humboldt {
+    fn name(&self) -> &str {
+        "humboldt"
+    }
+
+    fn version(&self) -> &str {
+        "0.1.0"
+    }
+
+    fn flavours(&self) -> &[Flavour] {
+        &[Flavour::Multi(2), Flavour::Multi(1)]
+    }
+
+    fn build(&self, flavour: Flavour) -> Box<dyn Subject> {
+        let Flavour::Multi(workers) = flavour else { unreachable!("not among the flavours") };
+        Box::new(Owner(humboldt::Runtime::with_workers(workers).expect("a poller and a thread")))
+    }
+
+    fn capabilities(&self, flavour: Flavour) -> &[Cap] {
+        const MANY: &[Cap] = &[
+            Cap::Block,
+            Cap::Shared,
+            Cap::Time,
+            Cap::Blk,
+            Cap::Fd,
+            Cap::Tcp,
+            Cap::Udp,
+            Cap::Io,
+            Cap::Mt,
+        ];
+        match flavour {
+            Flavour::Multi(1) => &MANY[..MANY.len() - 1],
+            _ => MANY,
+        }
+    }
+
+    fn decisions(&self) -> Decisions {
+        let mut decisions = Decisions::default();
+        decisions.nested_block_on = Answer::Open; // it works in the root, and is refused on a worker
+        decisions.blocking_threads_max = Some(256);
+        decisions.blocking_keep_alive = Some(Duration::from_secs(10));
+        decisions
+    }
+}
+
+struct Owner(humboldt::Runtime);
+
+impl Subject for Owner {
+    fn handle(&self) -> Handle {
+        self.0.handle()
+    }
+
+    fn shutdown(self: Box<Self>) {
+        drop(self.0); // returns when the runtime has ended
+    }
+}

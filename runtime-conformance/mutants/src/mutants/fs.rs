@@ -1,0 +1,8 @@
+//! Mutants of the group FS.
+
+use super::Impossible;
+use crate::mutant::Mutant;
+
+pub(crate) const MUTANTS: &[Mutant] = &[];
+
+pub(crate) const IMPOSSIBLE: &[Impossible] = &[];

@@ -1,0 +1,7 @@
+//! Signals.
+
+use crate::case::{Case, Untested};
+
+pub(crate) const CASES: &[Case] = &[];
+
+pub(crate) const UNTESTED: &[Untested] = &[];
