@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | a mutant | all; of one that is found by chance its own, 20 times | killed by the clause named, nothing foreign (19 of 20) |
 //! | a benign variant, 20 times | all | nothing fails |
-//! | a runtime as it is, 20 times under each load | all | nothing fails, nothing flaky |
+//! | a runtime as it is, 20 times under each load, its flavours in turn | all | nothing fails, nothing flaky |
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -58,7 +58,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
     );
     // Noise is measured alone: two at a time would be noise to each other.
     let (beside, alone): (Vec<_>, Vec<_>) =
-        left.into_iter().partition(|unit| unit.mutant.is_some_and(|mutant| !mutant.is_benign()));
+        left.into_iter().partition(|unit| unit.mutant.is_some());
     let mut all = done;
     for (units, jobs) in [(beside, args.jobs), (alone, 1)] {
         side_by_side(
@@ -107,19 +107,19 @@ fn units(args: &Args) -> Vec<Unit> {
         return units;
     }
     let flavours = subject::runtime(REFERENCE).map(|harness| harness.flavours().to_vec());
-    for flavour in flavours.into_iter().flatten() {
-        let flavour: &'static str = flavour.to_string().leak();
-        for (load, round) in
-            Load::ALL.into_iter().flat_map(|load| (0..args.rounds).map(move |r| (load, r)))
-        {
-            units.push(Unit {
-                name: format!("reference {REFERENCE}/{flavour}/{} {round}", load.word()),
+    let flavours: Vec<&'static str> =
+        flavours.into_iter().flatten().map(|flavour| &*flavour.to_string().leak()).collect();
+    for load in Load::ALL {
+        // Each round is another flavour's.
+        units.extend(flavours.iter().cycle().take(args.rounds).enumerate().map(
+            |(round, &flavour)| Unit {
+                name: format!("reference {REFERENCE}/{} {round} {flavour}", load.word()),
                 mutant: None,
                 over: Over { runtime: REFERENCE, flavour },
                 load,
                 cases: Vec::new(),
-            });
-        }
+            },
+        ));
     }
     units
 }
