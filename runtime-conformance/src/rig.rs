@@ -1,7 +1,5 @@
 //! What a case's function is given: runtimes, seeds, words for the report.
 
-mod maker;
-
 use std::cell::RefCell;
 use std::future::Future;
 use std::io;
@@ -17,8 +15,6 @@ use runtime_traits::time::{Duration, Instant};
 use crate::rt::{Owned, Rt};
 use crate::toolbox::{Random, Tally, foreign};
 use crate::{Cap, Decisions, Flavour, Harness, watchdog};
-
-use maker::Maker;
 
 /// One case on one flavour, inside its process.
 pub(crate) struct Rig<'a> {
@@ -62,11 +58,6 @@ impl<'a> Rig<'a> {
         let subject = self.harness.build_seeded(self.flavour, seed);
         watchdog::waiting_for("something that the case did not name");
         Owned::new(subject)
-    }
-
-    /// Makes runtimes on threads that this rig cannot go to.
-    pub(crate) fn maker(&self) -> Maker<'a> {
-        Maker { harness: self.harness, flavour: self.flavour, seed: self.seed }
     }
 
     /// Ends a runtime.
@@ -180,6 +171,11 @@ impl<'a> Builder<'a> {
     /// A rig for the calling thread. What it notes is lost: assert, or answer it.
     pub(crate) fn rig(&self) -> Rig<'a> {
         Rig::new(self.harness, self.flavour, self.seed, self.effort)
+    }
+
+    /// A new runtime, while others are made on other threads.
+    pub(crate) fn rt(&self) -> Owned {
+        Owned::new(self.harness.build_seeded(self.flavour, self.seed))
     }
 }
 

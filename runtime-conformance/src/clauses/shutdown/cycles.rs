@@ -30,11 +30,11 @@ const MARGIN: Duration = Duration::from_millis(700);
 pub(super) fn shutdown_7_many_runtimes_leave_nothing(rig: &Rig<'_>) {
     (0..WARM_UP).for_each(|_| cycle(rig.rt(), rig.has(Cap::Block)));
     let (threads, open) = (kernel::threads().len(), kernel::descriptors().len());
-    let (maker, blocks) = (rig.maker(), rig.has(Cap::Block));
+    let (builder, blocks) = (rig.builder(), rig.has(Cap::Block));
     let cycles = rig.rounds(CYCLES);
     within_watchdog("SHUTDOWN-7: 160 runtimes, four at a time", || {
         thread::scope(|scope| {
-            let run = move || (0..cycles).for_each(|_| cycle(maker.rt(), blocks));
+            let run = move || (0..cycles).for_each(|_| cycle(builder.rt(), blocks));
             let running: Vec<_> = (0..THREADS).map(|_| scope.spawn(run)).collect();
             for thread in running {
                 assert!(thread.join().is_ok(), "SHUTDOWN-7: making or ending a runtime panicked");
