@@ -20,7 +20,7 @@ use std::task::{Context, Poll};
 use runtime_traits::task::{JoinHandle, spawn_blocking, spawn_local};
 use runtime_traits::{BlockOnError, Handle, JoinError};
 
-use crate::Subject;
+use crate::{Subject, watchdog};
 
 /// An output whose type was forgotten.
 pub type AnyOutput = Box<dyn Any + Send>;
@@ -152,8 +152,12 @@ static FIRED: AtomicU64 = AtomicU64::new(0);
 static INSIDE: OnceLock<fn() -> u64> = OnceLock::new();
 
 /// A mutant calls this where it does what is wrong. One that never did was not exercised.
+///
+/// The first time is said at once: what is wrong may end the process.
 pub fn fired() {
-    FIRED.fetch_add(1, Ordering::Relaxed);
+    if FIRED.fetch_add(1, Ordering::Relaxed) == 0 {
+        watchdog::speak("fired", "1");
+    }
 }
 
 /// How often anything fired in this process.

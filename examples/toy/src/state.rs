@@ -53,8 +53,6 @@ pub(crate) struct Inner {
     pub(crate) now: Instant,
     /// Decides which job is next; `None`: the oldest.
     random: Option<u64>,
-    /// How many jobs were taken.
-    popped: u64,
     /// Who runs the toy, and as which home.
     runner: Option<(ThreadId, Home)>,
     last_home: u32,
@@ -76,7 +74,6 @@ impl Inner {
             last_key: 0,
             now: Instant::from_nanos(0),
             random: seed,
-            popped: 0,
             runner: None,
             last_home: 0,
             blocking: 0,
@@ -116,11 +113,6 @@ impl Inner {
         if mutants::on("ignores-its-seed") {
             return self.ready.pop_front();
         }
-        self.popped += 1;
-        if mutants::on("newest-first") && self.popped % 8 > 0 {
-            return self.ready.pop_back();
-        }
-        let _ = mutants::on("any-order"); // which is what a seed asks for anyway
         let Some(random) = &mut self.random else { return self.ready.pop_front() };
         *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let index = (*random >> 33) as usize % self.ready.len();

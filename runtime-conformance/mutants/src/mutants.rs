@@ -1,10 +1,6 @@
 //! All mutants, one file for each group. To add one, only that file changes.
 
 pub(crate) mod benign;
-pub(crate) mod benign_a;
-pub(crate) mod benign_b;
-pub(crate) mod benign_c;
-pub(crate) mod benign_d;
 pub(crate) mod blocking;
 pub(crate) mod blockon;
 pub(crate) mod cancel;
@@ -59,11 +55,10 @@ const GROUPS: &[Group] = &[
     (fair::MUTANTS, fair::IMPOSSIBLE),
     (leak::MUTANTS, leak::IMPOSSIBLE),
     (sim::MUTANTS, sim::IMPOSSIBLE),
-    (benign::VARIANTS, &[]),
-    (benign_c::VARIANTS, &[]),
-    (benign_b::VARIANTS, &[]),
-    (benign_a::VARIANTS, &[]),
-    (benign_d::VARIANTS, &[]),
+    (benign::wakes::VARIANTS, &[]),
+    (benign::threads::VARIANTS, &[]),
+    (benign::sockets::VARIANTS, &[]),
+    (benign::order::VARIANTS, &[]),
 ];
 
 /// Every mutant, and the benign variants after them.

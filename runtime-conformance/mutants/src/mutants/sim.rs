@@ -9,7 +9,7 @@ use runtime_traits::hooks::Timer;
 use runtime_traits::time::Instant;
 
 use super::Impossible;
-use super::benign_d::Any;
+use super::benign::order::Any;
 use super::fair::pumped::Reordered;
 use super::time::{OnPoll, OnTimer};
 use crate::mutant::{Detection, Mutant, Over};

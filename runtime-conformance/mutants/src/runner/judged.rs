@@ -52,7 +52,7 @@ impl Judged {
         Judged {
             id: mutant.id,
             over,
-            exercised: report.fired > 0 || !report.failures.is_empty(),
+            exercised: report.fired > 0,
             benign: mutant.is_benign(),
             passed: report.passed,
             unclear: report.unclear,
@@ -82,8 +82,10 @@ impl Judged {
 
     /// Whether the suite did what it should.
     pub(super) fn is_right(&self) -> bool {
-        let noticed =
-            if self.benign { !self.is_killed() && self.passed > 0 } else { self.is_named() };
+        let noticed = match self.benign {
+            true => !self.is_killed() && self.passed > 0,
+            false => self.is_named() && self.exercised,
+        };
         noticed && self.foreign.is_empty() && self.fault.is_none()
     }
 
@@ -93,9 +95,9 @@ impl Judged {
             () if self.is_right() && self.benign => "passed",
             () if self.is_right() => "killed",
             () if self.benign => "ALARM",
+            () if !self.exercised => "UNUSED",
             () if !self.foreign.is_empty() => "FOREIGN",
             () if self.is_killed() => "MISSED",
-            () if !self.exercised => "UNUSED",
             () => "SURVIVED",
         }
     }

@@ -13,7 +13,7 @@ use runtime_traits::hooks::{After, Budget, Dir, Key, Reactor, Source, Timer, Tok
 use runtime_traits::time::Instant;
 use runtime_traits::{BlockOnError, Gone, Handle};
 
-use super::super::benign_d::Bounded;
+use super::super::benign::order::Bounded;
 use super::pumped::{Scheduler, Shared};
 use crate::decorate::Decorated;
 

@@ -10,9 +10,9 @@ use runtime_traits::Gone;
 use runtime_traits::hooks::{Key, Runnable, Timer};
 use runtime_traits::time::Instant;
 
-use super::fair::pumped::{Came, Order, Reordered};
-use super::time::{OnPoll, OnTimer};
 use crate::mutant::{Mutant, Over};
+use crate::mutants::fair::pumped::{Came, Order, Reordered};
+use crate::mutants::time::{OnPoll, OnTimer};
 
 pub(crate) const VARIANTS: &[Mutant] = &[
     Mutant::twist("E-2", "The newest job is next, but the oldest after every eight.", || {
@@ -35,7 +35,7 @@ pub(crate) const VARIANTS: &[Mutant] = &[
 const IN_A_ROW: usize = 8;
 
 #[derive(Default)]
-pub(super) struct Bounded {
+pub(in crate::mutants) struct Bounded {
     jobs: VecDeque<Runnable>,
     in_a_row: usize,
 }
@@ -64,13 +64,13 @@ impl Order for Bounded {
 
 // ── E-3 ─────────────────────────────────────────────────────────────────────────────────────────
 
-pub(super) struct Any {
+pub(in crate::mutants) struct Any {
     jobs: Vec<Runnable>,
     seed: u64,
 }
 
 impl Any {
-    pub(super) fn seeded(seed: u64) -> Any {
+    pub(in crate::mutants) fn seeded(seed: u64) -> Any {
         Any { jobs: Vec::new(), seed }
     }
 }
