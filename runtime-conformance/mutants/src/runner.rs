@@ -24,6 +24,8 @@ use suite::Suite;
 
 /// How long a case may take on a machine that is idle: a mutant that hangs is to be noticed soon.
 const WATCHDOG: Duration = Duration::from_secs(3);
+/// The same for what is right: the ordinary watchdog.
+const PATIENT: Duration = Duration::from_secs(30);
 /// How often it is tried to notice a mutant that shows by chance; `--full` counts how often it shows.
 const TRIES: usize = 4;
 
@@ -73,7 +75,8 @@ fn quick(args: &Args) -> ExitCode {
 /// Runs the suite over one mutant, against what it should fail and what it may.
 fn judge(mutant: &'static Mutant, args: &Args) -> Judged {
     let over = args.over(mutant);
-    let now = || WATCHDOG.mul_f64(runtime_conformance::calibration());
+    let limit = if mutant.is_benign() { PATIENT } else { WATCHDOG };
+    let now = || limit.mul_f64(runtime_conformance::calibration());
     let watchdog = args.watchdog.unwrap_or_else(now);
     if matches!(mutant.make, Make::Switch(_)) && !cfg!(runtime_mutants) {
         return Judged::not_built(mutant, over);
