@@ -82,8 +82,8 @@ impl Screen {
                 entry.clause, entry.flavour, entry.reason, entry.issue
             );
         }
-        for (flavour, _) in &page.header.flavours {
-            println!("{flavour}: profile {}", page.profile_of(flavour).unwrap_or("none"));
+        for flavour in page.flavours() {
+            println!("{flavour}: profile {}", page.standing(flavour).in_full());
         }
         println!(
             "{} (exit {code}, {:.1} s)",
