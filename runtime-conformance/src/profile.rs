@@ -12,6 +12,8 @@
 //! | it has no test and a reason for that, and is of tier B | is reached, and says so |
 //! | it has no test otherwise | is not reached |
 //!
+//! The same holds of what the flavour declares (`CAP-time`), where there is a test of it.
+//!
 //! Not here: which clauses a run met and how (`report::page`).
 
 use std::fmt;
@@ -115,13 +117,15 @@ pub(crate) fn standing(
 /// A flavour's standing to one profile.
 fn judge(profile: &Profile, known: impl Fn(&Clause, &Profile) -> Known) -> Standing {
     let mut standing = Standing::default();
-    for clause in contract::clauses().iter().filter(|clause| profile.asks(clause)) {
+    let all = contract::clauses().iter().chain(contract::declarations());
+    for clause in all.filter(|clause| profile.asks(clause)) {
         match known(clause, profile) {
             Known::Run(Verdict::Pass | Verdict::UnexpectedPass) => {}
             Known::Run(Verdict::KnownFail) => standing.except.push(clause.id),
             Known::NoTest { reason: true } if clause.tier == Tier::B => {
                 standing.untested.push(clause.id);
             }
+            Known::NoTest { .. } if clause.group() == "CAP" => {} // the clauses that need it say more
             Known::NoTest { .. } => standing.hindered.push(format!("{} has no test", clause.id)),
             Known::NotRun => standing.hindered.push(format!("{} was not run", clause.id)),
             Known::Run(verdict) => standing.hindered.push(format!("{} is {verdict}", clause.id)),

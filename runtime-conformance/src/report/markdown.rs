@@ -74,7 +74,7 @@ pub(super) fn claim(page: &Page) -> String {
         page.clauses().into_iter().filter(|id| page.worst_of(id) == Verdict::KnownFail).collect();
     let short = page.flavours().find(|flavour| page.standing(flavour).profile.is_none());
     let state = match short {
-        _ if must.failed + must.broken + must.inconclusive > 0 => "not conformant".to_owned(),
+        _ if page.is_spoilt() => "not conformant".to_owned(),
         Some(flavour) => format!("no claim, {flavour}: {}", page.standing(flavour).in_full()),
         None if !known.is_empty() => format!("conformant except {}", known.join(", ")),
         None => "conformant".to_owned(),

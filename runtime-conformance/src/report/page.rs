@@ -96,13 +96,15 @@ impl Page {
         worst(flavours.filter_map(|(flavour, _)| self.verdict(clause, flavour)))
     }
 
-    /// The sums of one level, of one group or of all.
+    /// The sums of one level, of one group or of the whole contract; declarations are not among them.
     pub(crate) fn totals(&self, group: Option<&str>, level: Level) -> Totals {
         let mut totals = Totals::default();
         for id in self.clauses() {
-            let clause = contract::clause(id);
-            let fits = clause.is_some_and(|clause| {
-                clause.level == level && group.is_none_or(|group| clause.group() == group)
+            let mut contract = contract::clauses().iter();
+            let fits = contract.any(|clause| {
+                clause.id == id
+                    && clause.level == level
+                    && group.is_none_or(|group| clause.group() == group)
             });
             if fits {
                 totals.add(self.worst_of(id));
@@ -115,7 +117,8 @@ impl Page {
     fn totals_on(&self, flavour: &str, level: Level) -> Totals {
         let mut totals = Totals::default();
         for id in self.clauses() {
-            let fits = contract::clause(id).is_some_and(|clause| clause.level == level);
+            let mut contract = contract::clauses().iter();
+            let fits = contract.any(|clause| clause.id == id && clause.level == level);
             self.verdict(id, flavour).filter(|_| fits).iter().for_each(|v| totals.add(*v));
         }
         totals
@@ -166,6 +169,15 @@ impl Page {
             |title: &str| profile::PROFILES.iter().position(|profile| profile.title == title);
         let reached = self.flavours().filter_map(|name| self.standing(name).profile);
         reached.max_by_key(|title| size(title)).unwrap_or("none")
+    }
+
+    /// Whether a MUST did not hold or could not be judged, be it the contract's or a declaration.
+    pub(crate) fn is_spoilt(&self) -> bool {
+        self.outcomes.iter().any(|outcome| {
+            let bad = outcome.verdict.is_failure()
+                || matches!(outcome.verdict, Verdict::Inconclusive | Verdict::Broken);
+            outcome.level == Level::Must && bad
+        })
     }
 
     /// Everything that failed, or could not be judged.
@@ -348,6 +360,22 @@ mod tests {
         assert_eq!(failing.standing("multi2").in_full(), "none: TASK-2 is fail");
         assert_eq!(failing.totals(Some("TASK"), Level::Must).failed, 1);
         assert_eq!(sample().totals(None, Level::Must).untested, 1);
+    }
+
+    #[test]
+    fn a_false_declaration_spoils_the_run_and_is_no_clause_of_the_contract() {
+        let boasting = whole(|line| {
+            if line.clause == "CAP-core" {
+                line.verdict = Verdict::Fail;
+            }
+        });
+        assert!(boasting.is_spoilt() && !whole(|_| {}).is_spoilt());
+        assert_eq!(boasting.standing("multi2").in_full(), "none: CAP-core is fail");
+        let must = boasting.totals(None, Level::Must);
+        assert_eq!(
+            (must.failed, must.judged()),
+            (0, whole(|_| {}).totals(None, Level::Must).passed)
+        );
     }
 
     #[test]
