@@ -36,6 +36,16 @@ impl fmt::Display for Flavour {
     }
 }
 
+impl Flavour {
+    /// The flavour that reports call so.
+    pub(crate) fn named(name: &str) -> Option<Flavour> {
+        let workers = name.strip_prefix("multi").and_then(|workers| workers.parse().ok());
+        let others = [Flavour::Current, Flavour::Lent, Flavour::Hosted, Flavour::Sim];
+        let other = || others.into_iter().find(|flavour| flavour.to_string() == name);
+        workers.map(Flavour::Multi).or_else(other)
+    }
+}
+
 /// Builds subjects, and says what may be asked of them.
 pub trait Harness: Sync {
     /// The runtime's name, for the report.
@@ -91,5 +101,18 @@ pub trait Subject: Send {
     #[doc(hidden)]
     fn twist(&self) -> Option<Arc<dyn Twist>> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_flavours_lead_back() {
+        for flavour in [Flavour::Multi(12), Flavour::Current, Flavour::Hosted, Flavour::Sim] {
+            assert_eq!(Flavour::named(&flavour.to_string()), Some(flavour));
+        }
+        assert_eq!(Flavour::named("multi"), None);
     }
 }

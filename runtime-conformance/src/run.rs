@@ -13,7 +13,7 @@ mod schedule;
 
 use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use args::Args;
@@ -27,6 +27,9 @@ use crate::outcome::Outcome;
 use crate::report::{Files, Header, Page, Screen};
 use crate::verdict::{Verdict, exit_code};
 use crate::{Cap, Flavour, Harness, clauses, rig, watchdog};
+
+/// Where reports go if the command line does not say it: into a directory of the runtime's name there.
+const OUT: &str = "CONFORMANCE_OUT";
 
 /// Wrong usage, or a case could not be started.
 const BROKEN: u8 = 4;
@@ -49,20 +52,28 @@ pub fn main(harness: impl Harness) -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(args) if !args.merge.is_empty() => merge(&args),
-        Ok(args) => match catch_unwind(AssertUnwindSafe(|| run(&harness, &args))) {
-            Ok(code) => code,
-            Err(_) => {
-                eprintln!("the harness panicked, see above; what was written so far is kept");
-                ExitCode::from(BROKEN)
+        Ok(args) => {
+            match catch_unwind(AssertUnwindSafe(|| run(&harness, &completed(args, &harness)))) {
+                Ok(code) => code,
+                Err(_) => {
+                    eprintln!("the harness panicked, see above; what was written so far is kept");
+                    ExitCode::from(BROKEN)
+                }
             }
-        },
+        }
         Err(wrong) => usage(&wrong),
     }
 }
 
 fn usage(why: &str) -> ExitCode {
-    eprintln!("{why}\n{}", args::HELP);
+    eprintln!("{why} (`--help` lists what can be asked)");
     ExitCode::from(BROKEN)
+}
+
+/// What the command line leaves open, from the environment and the package that is tested.
+fn completed(args: Args, harness: &dyn Harness) -> Args {
+    let package = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| ".".into());
+    args.or_else(env::var_os(OUT).map(PathBuf::from), harness.name(), Path::new(&package))
 }
 
 /// A case on a flavour, not run yet.
@@ -127,7 +138,7 @@ fn finish(
     let page = page.sorted();
     let levels = page.outcomes.iter().map(|outcome| (outcome.level, outcome.verdict));
     let code = exit_code(levels, !expectations.expired.is_empty(), args.strict);
-    screen.finish(&page, expectations, code);
+    screen.finish(&page, expectations, code, args.strict);
     files.close(std::slice::from_ref(&page), code);
     for fault in files.faults() {
         eprintln!("{fault}");
@@ -138,7 +149,7 @@ fn finish(
 /// Joins the results of several runs into one set of reports.
 fn merge(args: &Args) -> ExitCode {
     let Some(out) = args.out.as_deref() else { return usage("`--merge` needs `--out`") };
-    let read = |dir: &std::path::PathBuf| {
+    let read = |dir: &PathBuf| {
         let path = dir.join("conformance.json");
         let text = std::fs::read_to_string(&path).map_err(|error| error.to_string());
         let pages = text.and_then(|text| Value::parse(&text)).and_then(|json| Page::all(&json));

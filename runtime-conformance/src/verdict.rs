@@ -111,6 +111,11 @@ pub(crate) fn exit_code(
     }
 }
 
+/// Whether one result alone would make the run fail: the exit code is not 0 because of it.
+pub(crate) fn spoils(level: Level, verdict: Verdict, strict: bool) -> bool {
+    exit_code([(level, verdict)], false, strict) != 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,5 +151,13 @@ mod tests {
         assert_eq!(code(&[(Should, Broken), (Must, Inconclusive)]), 4);
         assert_eq!(code(&[(Must, UnexpectedPass)]), 5);
         assert_eq!(exit_code([(Must, Pass)], true, false), 5);
+    }
+
+    #[test]
+    fn a_result_counts_as_failed_if_the_run_fails_by_it() {
+        assert!(spoils(Must, Inconclusive, false) && spoils(Should, Broken, false));
+        assert!(spoils(Should, UnexpectedPass, false));
+        assert!(!spoils(Should, Fail, false) && spoils(Should, Fail, true));
+        assert!(!spoils(Should, Inconclusive, false) && !spoils(Must, KnownFail, false));
     }
 }

@@ -53,6 +53,7 @@ impl Crate {
             .current_dir(&self.0)
             .env("CARGO_TARGET_DIR", target.join("third-party"))
             .env_remove("RUSTFLAGS")
+            .env_remove("CONFORMANCE_OUT")
             .output()
             .unwrap()
     }

@@ -56,7 +56,30 @@ struct Read {
     impossible: BTreeSet<String>,
 }
 
-pub(crate) fn run() -> Outcome {
+const HELP: &str = "\
+usage: cargo xtask clauses
+
+Is every clause of runtime-conformance/clauses.md tested, written down on the trait it binds, and
+guarded by a mutant? Prints what is missing; exit code 1 if something is.
+";
+
+pub(crate) fn run(arguments: &[&str]) -> Outcome {
+    match arguments {
+        [] => report().map(|()| ExitCode::SUCCESS),
+        ["--help" | "-h"] => {
+            print!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => Err(format!("`{}` is not understood\n\n{HELP}", arguments.join(" "))),
+    }
+}
+
+/// Prints what is missing, and the sums.
+///
+/// # Errors
+///
+/// If something is.
+pub(crate) fn report() -> Result<(), String> {
     let read = read(&workspace::root())?;
     let findings = findings(&read);
     findings.iter().for_each(|finding| println!("{finding}"));
@@ -69,7 +92,7 @@ pub(crate) fn run() -> Outcome {
         read.broken.len(),
         findings.len()
     );
-    Ok(ExitCode::from(u8::from(!findings.is_empty())))
+    if findings.is_empty() { Ok(()) } else { Err(format!("{} missing", findings.len())) }
 }
 
 fn read(root: &Path) -> Result<Read, String> {
@@ -256,6 +279,12 @@ mod tests {
             |read| _ = read.documented.insert(("TASK-8".into(), "must".into())),
             "is SHOULD in clauses.md and (must)",
         );
+    }
+
+    #[test]
+    fn help_is_given_and_what_is_not_understood_is_refused() {
+        assert!(run(&["--help"]).is_ok());
+        assert!(run(&["--hlep"]).unwrap_err().starts_with("`--hlep` is not understood"));
     }
 
     #[test]

@@ -3,16 +3,17 @@
 //! Each command is one file; what they share is below them:
 //!
 //! ```text
-//!  test   platforms   msrv   sanitize   bench          audit
-//!    │        │         │        │        │              │
-//!    ▼        ▼         ▼        ▼        ▼              ▼
-//!  shell    runs steps, times them, adds up      tidy   rules of the tree
-//!  system   packages of the operating system     tree   sources and manifests
-//!    │                                             │
-//!    ▼                                             ▼
-//!  line     what to type, what to start        tokens   code without strings
-//!  tally    results of tests                workspace   the manifests
+//!  test  platforms  msrv  sanitize  bench  conformance     audit  clauses  profiles
+//!    └───────┴───────┴───────┴────────┴─────────┘              └──────┴────────┘
+//!            ▼                                                        ▼
+//!  shell    runs steps, times them, adds up          tidy       rules of the tree
+//!  system   packages of the operating system         tree       sources and manifests
+//!  line     what to type, what to start              tokens     code without strings
+//!  tally    results of tests                         workspace  the manifests
+//!                                                    json       the suite's reports
 //! ```
+//!
+//! `test` runs `audit`, `clauses` and `profiles --check` as steps of its own.
 //!
 //! There is no dependency, so that the first command of a fresh clone starts
 //! in seconds. Not here: anything a program or a library needs at run time.
@@ -23,9 +24,14 @@ mod audit;
 mod bench;
 mod clauses;
 mod conformance;
+/// The suite's own reader, as text: xtask depends on no crate.
+#[allow(dead_code, unreachable_pub, reason = "the suite uses more of it, and publishes it")]
+#[path = "../../runtime-conformance/src/json.rs"]
+mod json;
 mod line;
 mod msrv;
 mod platforms;
+mod profiles;
 mod sanitize;
 mod shell;
 mod system;
@@ -43,7 +49,8 @@ cargo xtask <command>
 
   test [step…]             every check and every test; the last line is the sum
                            steps: system fmt clippy crates doc tests force-poll
-                           models side audit (all of them when none is named)
+                           profiles models side clauses mutants audit (all of them when
+                           none is named)
   audit                    counts code, prose and unsafe; checks the rules of the tree
   platforms                type-checks the crates for the platforms they promise
   msrv                     checks the crates with the oldest compiler they promise
@@ -53,6 +60,7 @@ cargo xtask <command>
               [--flavour F] [--quick] [--out DIR] [CLAUSE..]
                            the conformance suite; its exit code (`… -- --help` of a
                            runtime's tests/conformance.rs has all options)
+  profiles [--check] [DIR] the README's table of who reaches what, from the reports in DIR
   clauses                  clauses.md = tests = documentation = mutants?
   mutants [--full] [MUTANT..]
                            the suite's own tests: broken runtimes
@@ -79,7 +87,8 @@ fn dispatch(arguments: &[String]) -> Outcome {
         ["sanitize", kinds @ ..] => sanitize::run(kinds),
         ["bench", rest @ ..] => bench::run(rest),
         ["conformance", rest @ ..] => conformance::run(rest),
-        ["clauses"] => clauses::run(),
+        ["profiles", rest @ ..] => profiles::run(rest),
+        ["clauses", rest @ ..] => clauses::run(rest),
         ["mutants", rest @ ..] => conformance::mutants(rest),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

@@ -31,8 +31,29 @@ impl Tally {
     }
 }
 
-/// The line of a single test that failed or did not run, as libtest prints it.
+/// The words with which the suite and its mutants begin a line about what is wrong.
+const OUR_TROUBLE: [&str; 10] = [
+    "FAIL",
+    "FLAKY-FAIL",
+    "INCONCLUSIVE",
+    "BROKEN",
+    "UNEXPECTED-PASS",
+    "FOREIGN",
+    "MISSED",
+    "UNUSED",
+    "SURVIVED",
+    "ALARM",
+];
+
+/// The line of a single test that failed or did not run, as libtest, the conformance suite
+/// (`FAIL  WAKE-2@current: …`) or its mutants (`SURVIVED M-WAKE-1 …`) print it.
 fn is_trouble(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let is_ours = second.contains('@') || second.starts_with("M-");
+    if is_ours && OUR_TROUBLE.contains(&first) && line.starts_with(first) {
+        return true;
+    }
     let verdict = line.strip_prefix("test ").and_then(|rest| rest.rsplit_once(" ... "));
     verdict.is_some_and(|(_, verdict)| verdict == "FAILED" || verdict.starts_with("ignored"))
 }
@@ -175,6 +196,12 @@ test result: FAILED. 4 passed; 2 failed; 0 ignored; 0 measured; 3 filtered out; 
         assert!(is_trouble("test a::b ... ignored"));
         assert!(is_trouble("test a::b - should panic ... ignored, needs a network"));
         assert!(!is_trouble("test a::b ... ok"));
+        assert!(is_trouble("FAIL          WAKE-2/in-the-poll@current: hang"));
+        assert!(is_trouble("FLAKY-FAIL    WAKE-2@multi2 2/5: late"));
+        assert!(is_trouble("SURVIVED M-TASK-1       default/multi2"));
+        assert!(!is_trouble("KNOWN-FAIL    WAKE-2@current: hang"));
+        assert!(!is_trouble("        | FAIL a@b"));
+        assert!(!is_trouble("FAIL is a word"));
         assert!(!is_trouble("test result: FAILED. 1 passed; 1 failed; 0 ignored"));
     }
 

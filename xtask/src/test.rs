@@ -8,11 +8,11 @@
 use std::path::Path;
 
 use crate::Outcome;
-use crate::audit;
 use crate::line::Line;
 use crate::shell::Shell;
 use crate::system;
 use crate::workspace::{self, Package};
+use crate::{audit, clauses, conformance, profiles};
 
 /// What tests start that is not ours.
 const PACKAGES: [system::Package; 4] = [
@@ -43,16 +43,19 @@ const MODELS: [&str; 2] = ["loom", "shuttle"];
 
 type Step = fn(&mut Shell, &[Package]) -> Result<(), String>;
 
-const STEPS: [(&str, Step); 10] = [
+const STEPS: [(&str, Step); 13] = [
     ("system", needs),
     ("fmt", formatting),
     ("clippy", clippy),
     ("crates", each_package_alone),
     ("doc", documentation),
     ("tests", tests),
+    ("profiles", claimed_profiles),
     ("force-poll", portable_poller),
     ("models", model_checks),
     ("side", side_workspaces),
+    ("clauses", each_clause),
+    ("mutants", broken_runtimes),
     ("audit", tree_audit),
 ];
 
@@ -127,8 +130,24 @@ fn documentation(shell: &mut Shell, _: &[Package]) -> Result<(), String> {
     Ok(())
 }
 
+/// Built first: what is limited is the time that tests take. The conformance suites among them leave
+/// their reports for the next step.
 fn tests(shell: &mut Shell, _: &[Package]) -> Result<(), String> {
-    shell.run_tests(Line::cargo().words("test --workspace --all-features --no-fail-fast"));
+    let line = |how: &str| Line::cargo().words("test --workspace --all-features").words(how);
+    let (out, _) = conformance::reports(&shell.target);
+    conformance::forget(&out);
+    if shell.run(line("--no-run")) {
+        shell.run_tests(line("--no-fail-fast").env("CONFORMANCE_OUT", out));
+    }
+    Ok(())
+}
+
+/// What the README says of each runtime is what the tests before have shown.
+fn claimed_profiles(shell: &mut Shell, _: &[Package]) -> Result<(), String> {
+    let (out, joined) = conformance::reports(&shell.target);
+    if shell.run(joined) {
+        shell.step("cargo xtask profiles --check".into(), || profiles::compare(&out));
+    }
     Ok(())
 }
 
@@ -179,6 +198,21 @@ fn side_workspaces(shell: &mut Shell, _: &[Package]) -> Result<(), String> {
         shell.run(cargo("fmt --all --check"));
         shell.run(cargo("clippy --workspace --all-targets").words("-- -D warnings"));
         shell.run_tests(cargo("test --workspace --no-fail-fast"));
+    }
+    Ok(())
+}
+
+fn each_clause(shell: &mut Shell, _: &[Package]) -> Result<(), String> {
+    shell.step("cargo xtask clauses".into(), clauses::report);
+    Ok(())
+}
+
+/// Each mutant counts as a test: it passes if it is killed, by the clause that it breaks.
+fn broken_runtimes(shell: &mut Shell, _: &[Package]) -> Result<(), String> {
+    let line = |command: &str| conformance::mutants_line(command, &shell.target);
+    let (build, run) = (line("build"), line("run"));
+    if shell.run(build) {
+        shell.run_tests(run);
     }
     Ok(())
 }

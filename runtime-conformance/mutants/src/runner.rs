@@ -31,12 +31,16 @@ const TRIES: usize = 4;
 
 pub(crate) fn main() -> ExitCode {
     match Args::parse(std::env::args().skip(1)) {
+        Ok(args) if args.help => {
+            print!("{}", args::HELP);
+            ExitCode::SUCCESS
+        }
         Ok(args) if args.list => list(),
         Ok(args) if args.hog => hog(),
         Ok(args) if args.full => full::main(&args),
         Ok(args) => quick(&args),
         Err(wrong) => {
-            eprintln!("{wrong}\n{}", args::HELP);
+            eprintln!("{wrong} (`--help` lists what can be asked)");
             ExitCode::from(4)
         }
     }
@@ -69,6 +73,7 @@ fn quick(args: &Args) -> ExitCode {
         }
     }
     let wrong = judged.iter().filter(|one| !one.is_right()).count();
+    println!("{} passed, {wrong} failed, 0 skipped", judged.len() - wrong);
     ExitCode::from(u8::from(wrong > 0))
 }
 

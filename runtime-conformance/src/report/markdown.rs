@@ -24,7 +24,7 @@ fn run(out: &mut String, page: &Page) -> std::fmt::Result {
     writeln!(out, "## {} {}\n\n{}\n", header.runtime, header.version, claim(page))?;
     for (flavour, caps) in &header.flavours {
         let names: Vec<_> = caps.iter().map(|cap| cap.name()).collect();
-        let profile = page.profile_of(flavour).unwrap_or("none");
+        let profile = page.standing(flavour).in_full();
         writeln!(out, "- `{flavour}`: profile {profile}; declares {}", names.join(" "))?;
     }
     writeln!(out, "\n| group | MUST | SHOULD | skip | untested | inconclusive |")?;
@@ -64,17 +64,20 @@ fn ratio(totals: &Totals) -> String {
     }
 }
 
-/// The sentence that may be quoted; it names the profile and what was left out.
+/// The sentence that may be quoted; it names the profile and what was left out. A run in which a
+/// flavour reaches no profile, because a filter left out clauses, claims nothing.
 pub(super) fn claim(page: &Page) -> String {
     let (must, should) = (page.totals(None, Level::Must), page.totals(None, Level::Should));
     let os = page.header.machine.iter().find(|(name, _)| name == "os");
     let os = os.map_or("", |(_, os)| os);
     let known: Vec<_> =
         page.clauses().into_iter().filter(|id| page.worst_of(id) == Verdict::KnownFail).collect();
-    let state = match () {
-        () if must.failed + must.broken + must.inconclusive > 0 => "not conformant".to_owned(),
-        () if !known.is_empty() => format!("conformant except {}", known.join(", ")),
-        () => "conformant".to_owned(),
+    let short = page.flavours().find(|flavour| page.standing(flavour).profile.is_none());
+    let state = match short {
+        _ if page.is_spoilt() => "not conformant".to_owned(),
+        Some(flavour) => format!("no claim, {flavour}: {}", page.standing(flavour).in_full()),
+        None if !known.is_empty() => format!("conformant except {}", known.join(", ")),
+        None => "conformant".to_owned(),
     };
     format!(
         "runtime-conformance {} / {} / MUST {}-{} / SHOULD {}-{} / {os}: {state}",
@@ -97,18 +100,44 @@ mod tests {
         let text = file(&[sample()]);
         assert!(text.contains("**TASK-2@current** fail (1 of 1)"), "{text}");
         assert!(text.contains("repeat: `cargo test --test conformance -- TASK-2"));
-        assert!(text.contains("/ core / MUST 1-2 /"), "{text}");
+        assert!(text.contains("/ none / MUST 1-2 /"), "{text}");
         assert!(text.contains(": not conformant"));
+    }
+
+    /// Everything on one flavour, all with this verdict.
+    fn whole(verdict: impl Fn(&str) -> Verdict) -> Page {
+        let mut page = sample();
+        let line = |case: &crate::case::Case| {
+            let mut line = crate::outcome::sample(case.id, "multi2", verdict(case.id));
+            line.part = case.part.into();
+            line
+        };
+        page.outcomes = crate::clauses::cases().map(line).collect();
+        page
     }
 
     #[test]
     fn what_is_excused_is_named_in_the_claim() {
-        let mut page = sample();
-        for outcome in &mut page.outcomes {
-            if outcome.verdict == Verdict::Fail {
-                outcome.verdict = Verdict::KnownFail;
-            }
-        }
-        assert!(claim(&page).ends_with(": conformant except TASK-2"), "{}", claim(&page));
+        let excused = whole(|id| match id {
+            "TASK-2" => Verdict::KnownFail,
+            _ => Verdict::Pass,
+        });
+        let claim = claim(&excused);
+        assert!(
+            claim.contains("/ core /") && claim.ends_with(": conformant except TASK-2"),
+            "{claim}"
+        );
+    }
+
+    #[test]
+    fn a_part_of_the_suite_is_no_claim() {
+        let mut page = whole(|_| Verdict::Pass);
+        assert!(claim(&page).ends_with(": conformant"), "{}", claim(&page));
+        page.outcomes.retain(|outcome| outcome.clause == "TASK-2");
+        let claim = claim(&page);
+        assert!(
+            claim.contains("/ none /") && claim.contains(": no claim, multi2: none: "),
+            "{claim}"
+        );
     }
 }

@@ -1,11 +1,15 @@
 //! One run of one runtime, and what can be asked of it.
 
+use std::collections::{HashMap, HashSet};
+
+use crate::case::Case;
 use crate::contract::{self, Level};
 use crate::json::Value;
 use crate::outcome::Outcome;
-use crate::profile;
+use crate::profile::{self, Known, Standing};
 use crate::report::Header;
 use crate::verdict::{Verdict, worst};
+use crate::{Cap, Flavour, clauses};
 
 /// The version of the file's form.
 const SCHEMA: u64 = 1;
@@ -92,13 +96,15 @@ impl Page {
         worst(flavours.filter_map(|(flavour, _)| self.verdict(clause, flavour)))
     }
 
-    /// The sums of one level, of one group or of all.
+    /// The sums of one level, of one group or of the whole contract; declarations are not among them.
     pub(crate) fn totals(&self, group: Option<&str>, level: Level) -> Totals {
         let mut totals = Totals::default();
         for id in self.clauses() {
-            let clause = contract::clause(id);
-            let fits = clause.is_some_and(|clause| {
-                clause.level == level && group.is_none_or(|group| clause.group() == group)
+            let mut contract = contract::clauses().iter();
+            let fits = contract.any(|clause| {
+                clause.id == id
+                    && clause.level == level
+                    && group.is_none_or(|group| clause.group() == group)
             });
             if fits {
                 totals.add(self.worst_of(id));
@@ -107,31 +113,71 @@ impl Page {
         totals
     }
 
-    /// The profile that a flavour reaches.
-    pub(crate) fn profile_of(&self, flavour: &str) -> Option<&'static str> {
-        let (_, caps) = self.header.flavours.iter().find(|(name, _)| name == flavour)?;
-        profile::reached(
+    /// The sums of one level on one flavour.
+    fn totals_on(&self, flavour: &str, level: Level) -> Totals {
+        let mut totals = Totals::default();
+        for id in self.clauses() {
+            let mut contract = contract::clauses().iter();
+            let fits = contract.any(|clause| clause.id == id && clause.level == level);
+            self.verdict(id, flavour).filter(|_| fits).iter().for_each(|v| totals.add(*v));
+        }
+        totals
+    }
+
+    /// How far a flavour has come.
+    pub(crate) fn standing(&self, flavour: &str) -> Standing {
+        let known = self.header.flavours.iter().find(|(name, _)| name == flavour);
+        let Some((_, caps)) = known else { return Standing::default() };
+        let about = self.outcomes.iter().filter(|outcome| outcome.flavour == flavour);
+        let met: HashSet<(&str, &str)> =
+            about.map(|outcome| (outcome.clause.as_str(), outcome.part.as_str())).collect();
+        let verdicts: HashMap<&str, Verdict> = self
+            .clauses()
+            .into_iter()
+            .filter_map(|id| Some((id, self.verdict(id, flavour)?)))
+            .collect();
+        let makes_sense =
+            |case: &&Case| Flavour::named(flavour).is_none_or(|flavour| case.is_for(flavour));
+        profile::standing(
             |cap| caps.contains(&cap),
-            |profile| {
-                let fails = |id: &&str| {
-                    let clause = contract::clause(id);
-                    let verdict = self.verdict(id, flavour);
-                    clause.is_some_and(|clause| {
-                        clause.level == Level::Must
-                            && clause.needs.iter().all(|need| profile.contains(need))
-                    }) && verdict.is_some_and(|v| v.is_failure() || v == Verdict::KnownFail)
-                };
-                self.clauses().iter().any(fails)
+            |clause, profile| {
+                let mut cases = clauses::cases().filter(|case| case.id == clause.id).peekable();
+                if cases.peek().is_none() {
+                    let reason = clauses::untested().any(|untested| untested.id == clause.id);
+                    return Known::NoTest { reason };
+                }
+                let mut due = cases.filter(makes_sense).filter(|case| profile.can(case.wants()));
+                match verdicts.get(clause.id) {
+                    Some(verdict) if due.all(|case| met.contains(&(case.id, case.part))) => {
+                        Known::Run(*verdict)
+                    }
+                    _ => Known::NotRun,
+                }
             },
         )
+    }
+
+    /// The flavours that this run says something about, in order.
+    pub(crate) fn flavours(&self) -> impl Iterator<Item = &str> {
+        let met = |flavour: &&str| self.outcomes.iter().any(|outcome| outcome.flavour == *flavour);
+        self.header.flavours.iter().map(|(name, _)| name.as_str()).filter(met)
     }
 
     /// The largest profile that any flavour reaches.
     pub(crate) fn profile(&self) -> &'static str {
         let size =
             |title: &str| profile::PROFILES.iter().position(|profile| profile.title == title);
-        let reached = self.header.flavours.iter().filter_map(|(name, _)| self.profile_of(name));
+        let reached = self.flavours().filter_map(|name| self.standing(name).profile);
         reached.max_by_key(|title| size(title)).unwrap_or("none")
+    }
+
+    /// Whether a MUST did not hold or could not be judged, be it the contract's or a declaration.
+    pub(crate) fn is_spoilt(&self) -> bool {
+        self.outcomes.iter().any(|outcome| {
+            let bad = outcome.verdict.is_failure()
+                || matches!(outcome.verdict, Verdict::Inconclusive | Verdict::Broken);
+            outcome.level == Level::Must && bad
+        })
     }
 
     /// Everything that failed, or could not be judged.
@@ -172,20 +218,64 @@ impl Page {
             fields.push(("all".to_owned(), of(None)));
             Value::Object(fields)
         };
-        let profiles = self.header.flavours.iter().map(|(flavour, _)| {
-            (flavour.clone(), self.profile_of(flavour).unwrap_or("none").into())
-        });
+        let names = || self.header.flavours.iter().map(|(name, _)| name);
+        let profiles =
+            names().map(|name| (name.clone(), self.standing(name).to_string().as_str().into()));
+        let sums = names().map(|name| (name.clone(), self.sums_of(name)));
         let untested =
             self.clauses().into_iter().filter(|id| self.worst_of(id) == Verdict::Untested);
         Value::object([
             ("header", self.header.to_json()),
             ("profiles", Value::Object(profiles.collect())),
+            ("flavours", Value::Object(sums.collect())),
             ("must", totals(Level::Must)),
             ("should", totals(Level::Should)),
             ("untested", Value::list(untested)),
             ("clauses", Value::list(self.clauses().iter().map(clause))),
             ("cases", Value::list(self.outcomes.iter().map(|outcome| outcome.to_json(false)))),
         ])
+    }
+
+    /// What came of one flavour, in numbers of clauses; `skipped` has cases, by what they lack.
+    fn sums_of(&self, flavour: &str) -> Value {
+        let level = |level| {
+            let totals = self.totals_on(flavour, level);
+            Value::object([
+                ("passed", totals.passed.into()),
+                ("asked", totals.judged().into()),
+                ("inconclusive", totals.inconclusive.into()),
+                ("skipped", totals.skipped.into()),
+                ("untested", totals.untested.into()),
+            ])
+        };
+        let about = || self.outcomes.iter().filter(|outcome| outcome.flavour == flavour);
+        let excused = about().filter(|outcome| {
+            matches!(outcome.verdict, Verdict::KnownFail | Verdict::UnexpectedPass)
+        });
+        let mut skipped: Vec<(String, Value)> = Vec::new();
+        for outcome in about().filter(|outcome| outcome.verdict == Verdict::Skip) {
+            let Some(lack) = self.lack(outcome) else { continue };
+            let slash = if outcome.part.is_empty() { "" } else { "/" };
+            let case = format!("{}{slash}{}", outcome.clause, outcome.part);
+            match skipped.iter_mut().find(|(name, _)| name == lack.name()) {
+                Some((_, Value::List(cases))) => cases.push(case.as_str().into()),
+                _ => skipped.push((lack.name().to_owned(), Value::list([case.as_str()]))),
+            }
+        }
+        Value::object([
+            ("must", level(Level::Must)),
+            ("should", level(Level::Should)),
+            ("expectations", excused.count().into()),
+            ("skipped", Value::Object(skipped)),
+        ])
+    }
+
+    /// The first capability that a skipped case wants and its flavour has not.
+    fn lack(&self, outcome: &Outcome) -> Option<Cap> {
+        let (_, caps) = self.header.flavours.iter().find(|(name, _)| *name == outcome.flavour)?;
+        let mut cases = clauses::cases();
+        let case = cases.find(|case| (case.id, case.part) == (&outcome.clause, &outcome.part))?;
+        case.wants().iter().copied().find(|want| !caps.contains(want))
     }
 
     /// Reads the runs of a file.
@@ -209,7 +299,6 @@ impl Page {
 /// For tests: a run of two flavours.
 #[cfg(test)]
 pub(crate) fn sample() -> Page {
-    use crate::Cap;
     use crate::outcome::sample as line;
     let core = || vec![Cap::Core, Cap::Unwind, Cap::Iso];
     let header = Header {
@@ -244,14 +333,77 @@ mod tests {
         assert_eq!(page.outcomes.iter().filter(|o| o.clause == "TASK-2").count(), 2);
     }
 
+    /// A run of everything, in which all holds but what `change` makes of it.
+    fn whole(change: impl Fn(&mut Outcome)) -> Page {
+        let mut page = sample();
+        let line = |case: &Case| {
+            let mut line = crate::outcome::sample(case.id, "multi2", Verdict::Pass);
+            line.part = case.part.into();
+            line.level = case.clause().level;
+            change(&mut line);
+            line
+        };
+        page.outcomes = clauses::cases().map(line).collect();
+        page.sorted()
+    }
+
     #[test]
-    fn a_flavour_reaches_what_it_does_not_fail() {
-        let page = sample();
-        assert_eq!(page.profile_of("multi2"), Some("core"));
-        assert_eq!(page.profile_of("current"), None);
-        assert_eq!(page.profile(), "core");
-        assert_eq!(page.totals(Some("TASK"), Level::Must).failed, 1);
-        assert_eq!(page.totals(None, Level::Must).untested, 1);
+    fn a_flavour_reaches_what_was_run_and_holds() {
+        assert_eq!(whole(|_| {}).standing("multi2").profile, Some("core"));
+        assert_eq!(whole(|_| {}).standing("current").profile, None);
+        assert_eq!(whole(|_| {}).profile(), "core");
+        let failing = whole(|line| {
+            if line.clause == "TASK-2" {
+                line.verdict = Verdict::Fail;
+            }
+        });
+        assert_eq!(failing.standing("multi2").in_full(), "none: TASK-2 is fail");
+        assert_eq!(failing.totals(Some("TASK"), Level::Must).failed, 1);
+        assert_eq!(sample().totals(None, Level::Must).untested, 1);
+    }
+
+    #[test]
+    fn a_false_declaration_spoils_the_run_and_is_no_clause_of_the_contract() {
+        let boasting = whole(|line| {
+            if line.clause == "CAP-core" {
+                line.verdict = Verdict::Fail;
+            }
+        });
+        assert!(boasting.is_spoilt() && !whole(|_| {}).is_spoilt());
+        assert_eq!(boasting.standing("multi2").in_full(), "none: CAP-core is fail");
+        let must = boasting.totals(None, Level::Must);
+        assert_eq!(
+            (must.failed, must.judged()),
+            (0, whole(|_| {}).totals(None, Level::Must).passed)
+        );
+    }
+
+    #[test]
+    fn a_run_with_a_filter_reaches_nothing() {
+        let mut page = whole(|_| {});
+        page.outcomes.retain(|outcome| outcome.clause.starts_with("TASK-"));
+        assert_eq!(page.standing("multi2").profile, None);
+        // One part that is missing is enough.
+        let mut page = whole(|_| {});
+        let has_parts = |case: &&Case| !case.part.is_empty() && case.wants() == [Cap::Core];
+        let part = clauses::cases().find(has_parts).unwrap();
+        page.outcomes.retain(|outcome| (&*outcome.clause, &*outcome.part) != (part.id, part.part));
+        let said = page.standing("multi2").in_full();
+        assert_eq!(said, format!("none: {} was not run", part.id));
+    }
+
+    #[test]
+    fn the_sums_of_a_flavour_say_what_was_skipped_for_want_of_what() {
+        let page = whole(|line| match line.clause.as_str() {
+            "TASK-1" => line.verdict = Verdict::KnownFail,
+            "TASK-3" => line.verdict = Verdict::Skip,
+            _ => {}
+        });
+        let sums = page.sums_of("multi2");
+        assert_eq!(sums.get("skipped").get("mt").items(), ["TASK-3".into()]);
+        assert_eq!(sums.get("must").get("skipped").number(), 1.0);
+        assert_eq!(sums.get("expectations").number(), 1.0);
+        assert_eq!(page.standing("multi2").to_string(), "core except TASK-1");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::expectations::Expectations;
 use crate::outcome::Outcome;
 use crate::report::page::Totals;
 use crate::report::{Header, Page, markdown};
-use crate::verdict::Verdict;
+use crate::verdict::{Verdict, spoils};
 
 /// How wide the bar is.
 const BAR: usize = 30;
@@ -70,7 +70,7 @@ impl Screen {
     }
 
     /// The table, what it means, and the sum.
-    pub(crate) fn finish(self, page: &Page, expectations: &Expectations, code: u8) {
+    pub(crate) fn finish(self, page: &Page, expectations: &Expectations, code: u8, strict: bool) {
         self.clear();
         table(page);
         for expired in &expectations.expired {
@@ -82,24 +82,35 @@ impl Screen {
                 entry.clause, entry.flavour, entry.reason, entry.issue
             );
         }
-        for (flavour, _) in &page.header.flavours {
-            println!("{flavour}: profile {}", page.profile_of(flavour).unwrap_or("none"));
+        for flavour in page.flavours() {
+            println!("{flavour}: profile {}", page.standing(flavour).in_full());
         }
         println!(
             "{} (exit {code}, {:.1} s)",
             markdown::claim(page),
             self.begun.elapsed().as_secs_f64()
         );
-        let count = |asked: fn(Verdict) -> bool| {
-            page.outcomes.iter().filter(|outcome| asked(outcome.verdict)).count()
-        };
-        let passed = count(|verdict| matches!(verdict, Verdict::Pass | Verdict::KnownFail));
-        let not_asked = count(|verdict| matches!(verdict, Verdict::Skip | Verdict::Untested));
-        if not_asked > 0 {
-            println!("{not_asked} not asked: not declared, or without a test");
-        }
-        println!("{passed} passed, {} failed, 0 skipped", page.outcomes.len() - passed - not_asked);
+        sum(page, strict).into_iter().for_each(|line| println!("{line}"));
     }
+}
+
+/// The last lines. What did not hold without making the run fail is said and counts as neither.
+fn sum(page: &Page, strict: bool) -> Vec<String> {
+    let count =
+        |asked: &dyn Fn(&Outcome) -> bool| page.outcomes.iter().filter(|o| asked(o)).count();
+    let failed = count(&|o| spoils(o.level, o.verdict, strict));
+    let passed = count(&|o| matches!(o.verdict, Verdict::Pass | Verdict::KnownFail));
+    let not_asked = count(&|o| matches!(o.verdict, Verdict::Skip | Verdict::Untested));
+    let borne = page.outcomes.len() - passed - failed - not_asked;
+    let mut lines = Vec::new();
+    if not_asked > 0 {
+        lines.push(format!("{not_asked} not asked: not declared, or without a test"));
+    }
+    if borne > 0 {
+        lines.push(format!("{borne} of a SHOULD that did not hold, or could not be judged"));
+    }
+    lines.push(format!("{passed} passed, {failed} failed, 0 skipped"));
+    lines
 }
 
 /// A result that needs to be read.
@@ -144,5 +155,22 @@ fn table(page: &Page) {
             must.untested + should.untested,
             must.inconclusive + should.inconclusive,
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::page::sample;
+
+    #[test]
+    fn the_last_line_is_the_sum_and_agrees_with_the_exit_code() {
+        let mut page = sample();
+        assert_eq!(sum(&page, false).last().unwrap(), "2 passed, 1 failed, 0 skipped");
+        page.outcomes.iter_mut().for_each(|outcome| outcome.level = Level::Should);
+        let lines = sum(&page, false);
+        assert!(lines[1].starts_with("1 of a SHOULD"), "{lines:?}");
+        assert_eq!(lines[2], "2 passed, 0 failed, 0 skipped");
+        assert_eq!(sum(&page, true).last().unwrap(), "2 passed, 1 failed, 0 skipped");
     }
 }

@@ -1,43 +1,16 @@
 //! What the command line asks for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::Cap;
 use crate::case::Case;
 
 /// The usage text.
-pub(super) const HELP: &str = "\
-usage: cargo test --test conformance -- [options] [CASE..]
+pub(super) const HELP: &str = include_str!("help.txt");
 
-CASE is a clause (TASK-1), a part of one (SHUTDOWN-3/blocking) or a case (TASK-1@multi2); `*` and `?`
-are wildcards. Without any, all cases run.
-
-  --flavour F          only flavours that match F
-  --profile P          only what profile P asks for: core, time, net, unix or sim
-  --skip CASE          not these
-  --list               print the cases instead of running them
-  --quick              a tenth of the rounds of stochastic cases
-  --budget S           about so many seconds for a flavour's stochastic cases (default 60)
-  --seed N             for cases with random input (default 0x5eed12)
-  --repeat N           every case N times, with N seeds
-  --once               no second look at stochastic failures
-  --strict             a SHOULD that fails fails the run (exit code 2)
-  --expectations FILE  known failures (conformance.toml)
-  --out DIR            write conformance.{jsonl,json,md,html} and junit.xml there
-  --merge DIR          no run: join the conformance.json of several DIRs into --out
-  --jobs N             so many cases at a time (default 2)
-  --watchdog S         seconds until a case counts as hung (default 30, more on a slow machine)
-  --nocapture          let the cases write to the terminal
-  --help               this text
-
-Exit codes: 0 all well · 1 a MUST failed · 2 a SHOULD failed (--strict) · 3 a MUST is inconclusive ·
-4 something is broken, or wrong usage · 5 an expectation is out of date.
-
-Accepted and without effect: --test-threads, --exact, --quiet, --show-output, --color,
---include-ignored.
-";
-
+/// Where a package excuses failures.
+const EXPECTATIONS: &str = "conformance.toml";
 /// The seed of a run that names none: runs repeat, unless asked not to.
 const SEED: u64 = 0x5eed12;
 /// What `--quick` leaves of the rounds.
@@ -131,8 +104,8 @@ impl Args {
                     parsed.watchdog = Some(Duration::from_secs_f64(seconds(&value()?)?));
                 }
                 "--expectations" => parsed.expectations = Some(value()?.into()),
-                "--out" => parsed.out = Some(value()?.into()),
-                "--merge" => parsed.merge.push(value()?.into()),
+                "--out" => parsed.out = Some(directory(option, value()?)?),
+                "--merge" => parsed.merge.push(directory(option, value()?)?),
                 "--profile" => parsed.profile = Some(profile(&value()?)?),
                 "--flavour" => parsed.flavours.push(value()?),
                 "--skip" => parsed.skip.push(value()?),
@@ -143,6 +116,16 @@ impl Args {
             }
         }
         Ok(parsed)
+    }
+
+    /// Fills in what was not said: reports go below `parent` if that is given, known failures are those
+    /// of the package in `place`.
+    pub(super) fn or_else(mut self, parent: Option<PathBuf>, runtime: &str, place: &Path) -> Args {
+        let below = parent.filter(|parent| !parent.as_os_str().is_empty());
+        self.out = self.out.or_else(|| Some(below?.join(file_name(runtime))));
+        let known = place.join(EXPECTATIONS);
+        self.expectations = self.expectations.or_else(|| known.exists().then_some(known));
+        self
     }
 
     /// Whether a case is to run.
@@ -174,6 +157,23 @@ impl Args {
         let wrong = self.cases.iter().find(typed).or(self.flavours.first());
         wrong.filter(|_| !self.none && self.skip.is_empty()).map(String::as_str)
     }
+}
+
+/// A directory, which need not be there yet.
+fn directory(option: &str, path: String) -> Result<PathBuf, String> {
+    match () {
+        () if path.is_empty() => Err(format!("`{option}` needs a directory, and got nothing")),
+        () if Path::new(&path).is_file() => {
+            Err(format!("`{option}` needs a directory, and `{path}` is a file"))
+        }
+        () => Ok(path.into()),
+    }
+}
+
+/// A runtime's name as the name of a directory.
+fn file_name(runtime: &str) -> String {
+    let plain = |c: char| if c.is_alphanumeric() || "-_".contains(c) { c } else { '-' };
+    runtime.chars().map(plain).collect()
 }
 
 /// The capabilities of a profile.
@@ -259,6 +259,28 @@ mod tests {
         assert_eq!(parse("--profile huge").unwrap_err(), "there is no profile `huge`");
         assert_eq!(parse("--seed 0x10").unwrap().seed, 16);
         assert_eq!(parse("--budget 30s").unwrap().effort, 0.5);
+    }
+
+    #[test]
+    fn a_directory_is_neither_nothing_nor_a_file() {
+        let nothing = parse("--out=").unwrap_err();
+        assert_eq!(nothing, "`--out` needs a directory, and got nothing");
+        let file = parse("--merge Cargo.toml").unwrap_err();
+        assert_eq!(file, "`--merge` needs a directory, and `Cargo.toml` is a file");
+        assert_eq!(parse("--out src").unwrap().out, Some("src".into()));
+    }
+
+    #[test]
+    fn what_is_not_said_comes_from_the_environment_and_the_package() {
+        let place = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let out = |line, parent: &str| {
+            parse(line).unwrap().or_else(Some(parent.into()), "a/../b c", place).out
+        };
+        assert_eq!(out("", "reports"), Some("reports/a----b-c".into()));
+        assert_eq!(out("--out mine", "reports"), Some("mine".into()));
+        assert_eq!(out("", ""), None);
+        let args = parse("").unwrap().or_else(None, "x", place);
+        assert_eq!(args, Args::default(), "this package has no known failures");
     }
 
     #[test]

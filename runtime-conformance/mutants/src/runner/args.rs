@@ -6,25 +6,11 @@ use std::time::Duration;
 use crate::mutant::{Make, Mutant, Over};
 use crate::subject;
 
-pub(super) const HELP: &str = "\
-usage: cargo xtask mutants [options] [MUTANT..]
-
-MUTANT is an id (M-TASK-1); `*` at its end stands for anything. Without any, all mutants run, each
-against the groups of the clauses that it breaks.
-
-  --runtime R    mutants that are no switch: over default, tokio, smol or toy
-  --flavour F    of that runtime
-  --jobs N       so many mutants at a time (default 2)
-  --watchdog S   seconds until a case counts as hung (default 3, more on a slow machine)
-  --json FILE    write the results there
-  --list         print the mutants
-  --full         every clause; benign variants; the runtime as it is, under load; resumes
-  --rounds N     with --full: runs of each variant and of the runtime (default 20)
-  --record FILE  with --full: where the record goes
-";
+pub(super) const HELP: &str = include_str!("help.txt");
 
 #[derive(Debug)]
 pub(super) struct Args {
+    pub(super) help: bool,
     pub(super) list: bool,
     pub(super) hog: bool,
     pub(super) full: bool,
@@ -44,6 +30,7 @@ impl Args {
     /// The text for people.
     pub(super) fn parse(args: impl Iterator<Item = String>) -> Result<Args, String> {
         let mut parsed = Args {
+            help: false,
             list: false,
             hog: false,
             full: false,
@@ -63,6 +50,7 @@ impl Args {
                 text.parse::<usize>().map_err(|_| format!("`{text}` is not a number"))
             };
             match arg.as_str() {
+                "--help" | "-h" => parsed.help = true,
                 "--list" => parsed.list = true,
                 "--hog" => parsed.hog = true,
                 "--full" => parsed.full = true,
