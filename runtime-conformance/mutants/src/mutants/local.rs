@@ -16,7 +16,7 @@ use runtime_traits::task::spawn_local;
 
 use super::Impossible;
 use crate::erased::{Join, Never, OnJoin};
-use crate::mutant::{Detection, Mutant};
+use crate::mutant::{Detection, Mutant, Over};
 
 pub(crate) const MUTANTS: &[Mutant] = &[
     // The cell is unsafe code in runtime-hooks, and sends home whatever is dropped elsewhere. A
@@ -49,7 +49,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         "unparks-new-homes-only",
     )
     .breaks(&["LOCAL-3"])
-    .detected(Detection::Hangs),
+    .detected(Detection::Hangs)
+    // Here the root of a case is no local task, and may be woken.
+    .over(Over::CURRENT),
     Mutant::twist(
         "M-LOCAL-4b",
         "The second wake of a local task from another thread, and later ones, unpark nobody.",
