@@ -10,7 +10,9 @@ mod switch;
 #[path = "mutants/on.rs"]
 mod switch;
 
-#[cfg(runtime_mutants)]
-pub use switch::fired;
 #[allow(unused_imports, reason = "used where there are faults")]
-pub(crate) use switch::{before_sleep, on, overlooks_work};
+pub(crate) use switch::{
+    before_sleep, ends_here, is_chosen, is_turn_over, lets_sleep, on, overlooks_work,
+};
+#[cfg(runtime_mutants)]
+pub use switch::{end_worker, fired};

@@ -17,6 +17,7 @@ use runtime_traits::hooks::{Drive, Home, LocalRunnable, Runnable, State, Tag, Ta
 use crate::driver::Driver;
 use crate::idle::{Idle, TICK};
 use crate::injector::Injector;
+use crate::mutants;
 use crate::parker::Parker;
 use crate::pool::Pool;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::*, fence};
@@ -130,6 +131,9 @@ impl Shared {
         }
         let others = self.stations.len();
         (1..others).map(|step| (thief + step) % others).find_map(|victim| {
+            if self.stations[victim].keeps_its_own() {
+                return None;
+            }
             let job = taken(|| self.stations[victim].stealer.steal_batch_and_pop(into))?;
             Counts::bump(&self.stations[thief].counts.steals);
             Some(job)
@@ -143,7 +147,8 @@ impl Shared {
 
     /// Whether any queue holds a job.
     pub(crate) fn has_work(&self) -> bool {
-        !self.injector.is_empty() || self.stations.iter().any(|s| !s.stealer.is_empty())
+        let has_some = |s: &Station| !s.stealer.is_empty() && !s.keeps_its_own();
+        !self.injector.is_empty() || self.stations.iter().any(has_some)
     }
 
     /// Tasks that are neither finished nor dropped.
@@ -161,9 +166,15 @@ impl Shared {
     /// Puts a local job on its home's queue and wakes the home.
     pub(crate) fn push_local(&self, home: Home, job: LocalRunnable) {
         let Some(station) = self.stations.get(home.0 as usize) else { return job.leak() };
-        lock(&station.local).push_back(job);
+        let mut local = lock(&station.local);
+        let is_first = local.is_empty();
+        local.push_back(job);
+        drop(local);
         station.has_local.store(true, SeqCst);
-        if !worker::is_here(self, home.0 as usize) {
+        let never_parked = || station.counts.parks.load(Relaxed) == 0;
+        if !worker::is_here(self, home.0 as usize)
+            && !mutants::lets_sleep(|| !(is_first && never_parked()))
+        {
             self.unpark(home.0 as usize);
         }
     }
@@ -338,6 +349,26 @@ impl Station {
 
     pub(crate) fn has_local(&self) -> bool {
         self.has_local.load(SeqCst)
+    }
+
+    /// (A fault: after so many local jobs, those that are left are not known to be there.)
+    pub(crate) fn overlook_local(&self) {
+        if mutants::is_turn_over(|| self.has_local()) {
+            self.has_local.store(false, SeqCst);
+        }
+    }
+
+    /// Undoes that, for the end.
+    pub(crate) fn look_at_local(&self) {
+        if mutants::is_chosen("caps-local-turns") {
+            self.has_local.store(true, SeqCst);
+        }
+    }
+
+    /// (A fault: nobody else may have the jobs that this worker has.)
+    fn keeps_its_own(&self) -> bool {
+        const KEEPS: &str = "no-stealing";
+        mutants::is_chosen(KEEPS) && !self.stealer.is_empty() && mutants::on(KEEPS)
     }
 
     /// Puts a local job that yielded at the end of the queue.

@@ -190,7 +190,7 @@ impl Worker {
                     }
                 }
             }
-            if self.shared.is_stopped() {
+            if self.shared.is_stopped() || mutants::ends_here() {
                 return false;
             }
             // One job for each look at the root: they alternate.
@@ -211,6 +211,7 @@ impl Worker {
 
     fn run_local(&self) -> bool {
         let Some(job) = self.station().pop_local() else { return false };
+        self.station().overlook_local();
         self.found();
         if let Ran::Yielded(job) = self.count(|| job.run()) {
             self.station().push_back_local(job);
@@ -392,6 +393,7 @@ impl Worker {
         let station = self.station();
         loop {
             station.local_tasks.cancel_all();
+            station.look_at_local();
             while let Some(job) = station.pop_local() {
                 drop(job);
             }

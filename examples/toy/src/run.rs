@@ -88,7 +88,8 @@ impl Shared {
             (_, _, Some(at), 1..) if mutants::on("jumps-over-blocking-work") => Idle::Turn(at),
             (_, _, Some(at), 0) if !mutants::on("coalesces-deadlines") => Idle::Turn(at),
             (_, _, Some(at), 0) => Idle::Turn(mutants::coalesced(at)),
-            (_, _, None, 0) if alone && !mutants::on("spins-when-stalled") => Idle::Stalled,
+            (_, _, None, 0) if alone && mutants::on("spins-when-stalled") => Idle::Look,
+            (_, _, None, 0) if alone => Idle::Stalled,
             _ => {
                 drop(self.bell.wait(inner).unwrap_or_else(PoisonError::into_inner));
                 Idle::Look

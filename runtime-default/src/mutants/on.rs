@@ -1,5 +1,6 @@
 //! One fault, chosen by the environment.
 
+use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,30 +15,68 @@ pub(crate) fn on(name: &str) -> bool {
     is_chosen
 }
 
-fn is_chosen(name: &str) -> bool {
+/// The same, not counted.
+pub(crate) fn is_chosen(name: &str) -> bool {
     static CHOSEN: OnceLock<String> = OnceLock::new();
     CHOSEN.get_or_init(|| std::env::var("RUNTIME_MUTANT").unwrap_or_default()) == name
 }
 
 /// The fault of the last look before a sleep.
 const OVERLOOKS: &str = "skips-last-look";
-/// It begins after so many sleeps: those who lose a wake then are those who try to.
-const SLEEPS: u64 = 600;
 
-static SLEPT: AtomicU64 = AtomicU64::new(0);
-
-/// A thread is about to sleep. With the fault it gives way first, for as long as another program would
-/// take: so that the fault shows often, also where no two threads run at the same time.
+/// A thread is about to sleep. With the fault it is a little slower to do so: where no two threads run
+/// at the same time, nobody would meet it there.
 pub(crate) fn before_sleep() {
-    if is_chosen(OVERLOOKS) && SLEPT.fetch_add(1, Ordering::Relaxed) > SLEEPS {
-        (0..200).for_each(|_| std::hint::spin_loop());
-        std::thread::yield_now();
+    if is_chosen(OVERLOOKS) {
+        (0..100).for_each(|_| std::hint::spin_loop());
     }
 }
 
-/// Whether a thread that is about to sleep overlooks the work that there is.
+/// Whether a thread that is about to sleep overlooks the work that there is. The next one who brings
+/// some finds it asleep, and wakes it.
 pub(crate) fn overlooks_work() -> bool {
-    SLEPT.load(Ordering::Relaxed) > SLEEPS && on(OVERLOOKS)
+    on(OVERLOOKS)
+}
+
+/// The fault of the home that is woken once.
+const UNPARKS_ONCE: &str = "unparks-new-homes-only";
+
+/// Whether the home of a local task is left asleep, which it is whenever it `may` be.
+pub(crate) fn lets_sleep(may: impl FnOnce() -> bool) -> bool {
+    is_chosen(UNPARKS_ONCE) && may() && on(UNPARKS_ONCE)
+}
+
+/// The fault of the home that forgets the rest.
+const CAPS: &str = "caps-local-turns";
+/// How many local tasks it runs at a time.
+const TURN: u32 = 61;
+
+thread_local! {
+    /// How many it has run, while there were more.
+    static IN_TURN: Cell<u32> = const { Cell::new(0) };
+    /// Whether this worker's thread is to end.
+    static ENDS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a home that has run one more local task, and may have `more`, is not to look at those
+/// until somebody brings another.
+pub(crate) fn is_turn_over(more: impl FnOnce() -> bool) -> bool {
+    if !is_chosen(CAPS) {
+        return false;
+    }
+    let run = if more() { IN_TURN.get() + 1 } else { 0 };
+    IN_TURN.set(run % TURN);
+    run == TURN && on(CAPS)
+}
+
+/// Has the worker that the calling thread is end when the job that it runs has returned.
+pub fn end_worker() {
+    ENDS.set(true);
+}
+
+/// Whether this worker's thread ends here.
+pub(crate) fn ends_here() -> bool {
+    ENDS.replace(false)
 }
 
 /// How often the fault has shown itself.

@@ -42,7 +42,11 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     })
     .breaks(&["FAIR-2"])
     .detected(Detection::Hangs),
-    Mutant::twist("M-FAIR-4", "A worker's own queue is not looked into by others.", || {
+    Mutant::switch("M-FAIR-4", "Others do not steal from a worker's own queue.", "no-stealing")
+        .breaks(&["FAIR-5"])
+        .detected(Detection::Hangs),
+    // For runtimes that have no switches.
+    Mutant::twist("M-FAIR-4b", "A worker's own queue is not looked into by others.", || {
         Arc::new(Reordered(|pumps| Box::new(orders::KeepsItsOwn::new(pumps))))
     })
     .breaks(&["FAIR-5"])

@@ -1,5 +1,6 @@
 //! Mutants of the group LEAK.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +11,7 @@ use runtime_conformance::twist::{AnyFuture, AnyJoin, AnyOutput, Twist, fired};
 use runtime_traits::hooks::{After, Dir, Key, Reactor, Source, Timer, Token};
 use runtime_traits::time::Instant;
 use runtime_traits::{Gone, Handle, JoinError};
+use socket2::{SockAddr, SockRef};
 
 use super::Impossible;
 use super::time::{self, OnTimer};
@@ -18,6 +20,7 @@ use crate::erased::{Join, OnJoin, OnPoll, poll, wrapped};
 use crate::mutant::{Detection, Mutant};
 
 pub(crate) const MUTANTS: &[Mutant] = &[
+    // A waker that is forgotten is all it takes to keep a cell: a switch would do the same to one runtime.
     Mutant::twist("M-LEAK-1", "An aborted task leaves its cell and one waker behind.", || {
         Arc::new(LeavesCells)
     })
@@ -41,9 +44,11 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     })
     .breaks(&["LEAK-2"])
     .detected(Detection::Hangs),
-    Mutant::twist("M-LEAK-3", "Every tenth socket is duplicated, and the copy stays open.", || {
-        Arc::new(Duplicates)
-    })
+    Mutant::twist(
+        "M-LEAK-3",
+        "Every tenth socket that is accepted is duplicated, and the copy stays open.",
+        || Arc::new(Duplicates::default()),
+    )
     .breaks(&["LEAK-3"])
     .detected(Detection::Hangs),
     Mutant::twist("M-LEAK-4", "Every task leaves a note of itself.", || Arc::new(TakesNotes))
@@ -203,21 +208,43 @@ impl time::OnPoll for KeepsWaker {
 
 // ── M-LEAK-3 ────────────────────────────────────────────────────────────────────────────────────
 
-struct Duplicates;
+#[derive(Default)]
+struct Duplicates(Arc<Accepted>);
+
+/// How many sockets were accepted, and where.
+#[derive(Default)]
+struct Accepted {
+    count: AtomicUsize,
+    listeners: Mutex<HashSet<SockAddr>>,
+}
+
+impl Accepted {
+    /// Whether this one was: it has a peer, and the address of a socket that listens.
+    fn is_from(&self, source: &Source) -> bool {
+        let socket = SockRef::from(&**source);
+        let Ok(local) = socket.local_addr() else { return false };
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        if rustix::net::sockopt::socket_acceptconn(&**source).unwrap_or(false) {
+            listeners.insert(local);
+            return false;
+        }
+        listeners.contains(&local) && socket.peer_addr().is_ok()
+    }
+}
 
 impl Twist for Duplicates {
     fn runtime(&self, inner: Handle) -> Handle {
         if inner.runtime().reactor().is_none() {
             return inner;
         }
-        let reactor = Duplicating { inner: inner.clone(), count: AtomicUsize::new(0) };
+        let reactor = Duplicating { inner: inner.clone(), accepted: self.0.clone() };
         Decorated::over(inner).reactor(Box::new(reactor)).handle()
     }
 }
 
 struct Duplicating {
     inner: Handle,
-    count: AtomicUsize,
+    accepted: Arc<Accepted>,
 }
 
 impl Duplicating {
@@ -228,7 +255,8 @@ impl Duplicating {
 
 impl Reactor for Duplicating {
     fn register(&self, source: Source) -> io::Result<Token> {
-        if self.count.fetch_add(1, Ordering::SeqCst) % 10 == 9 {
+        let accepted = &self.accepted;
+        if accepted.is_from(&source) && accepted.count.fetch_add(1, Ordering::SeqCst) % 10 == 9 {
             fired();
             std::mem::forget(source.try_clone()?);
         }

@@ -16,24 +16,44 @@ use runtime_traits::task::spawn_local;
 
 use super::Impossible;
 use crate::erased::{Join, Never, OnJoin};
-use crate::mutant::{Detection, Mutant};
+use crate::mutant::{Detection, Mutant, Over};
 
 pub(crate) const MUTANTS: &[Mutant] = &[
+    // The cell is unsafe code in runtime-hooks, and sends home whatever is dropped elsewhere. A
+    // resident, which is `Send` though nobody knows, may be reached without: that is seen by the
+    // clause as the same, over every runtime.
     Mutant::twist(
         "M-LOCAL-1",
         "Who aborts a parked local task drops it, on its own thread.",
         || Arc::new(Settles(LocalCalls { spawn: dropped_by_aborter })),
     )
     .breaks(&["LOCAL-2"]),
-    Mutant::twist(
+    Mutant::switch(
         "M-LOCAL-2",
+        "At most 61 local tasks run at a time; the others wait until one more is woken.",
+        "caps-local-turns",
+    )
+    .breaks(&["LOCAL-4"])
+    .detected(Detection::Hangs),
+    // For runtimes that have no switches.
+    Mutant::twist(
+        "M-LOCAL-2b",
         "At most 61 local tasks wait for their first poll; the others are forgotten.",
         || Arc::new(Capped),
     )
     .breaks(&["LOCAL-4"])
     .detected(Detection::Hangs),
-    Mutant::twist(
+    Mutant::switch(
         "M-LOCAL-4",
+        "A wake from another thread queues a local task, and unparks its home only the first time.",
+        "unparks-new-homes-only",
+    )
+    .breaks(&["LOCAL-3"])
+    .detected(Detection::Hangs)
+    // Here the root of a case is no local task, and may be woken.
+    .over(Over::CURRENT),
+    Mutant::twist(
+        "M-LOCAL-4b",
         "The second wake of a local task from another thread, and later ones, unpark nobody.",
         || Arc::new(UnparksOnce),
     )
@@ -136,7 +156,7 @@ fn polled_elsewhere(rt: &Handle, resident: Resident) -> Box<dyn AnyJoin> {
     Shared::spawn(rt, resident, poll).0
 }
 
-// ── M-LOCAL-2 ───────────────────────────────────────────────────────────────────────────────────
+// ── M-LOCAL-2b ───────────────────────────────────────────────────────────────────────────────────
 
 thread_local! {
     /// Local tasks of this thread that wait for their first poll.
@@ -180,7 +200,7 @@ impl Drop for Counted {
     }
 }
 
-// ── M-LOCAL-4 ───────────────────────────────────────────────────────────────────────────────────
+// ── M-LOCAL-4b ───────────────────────────────────────────────────────────────────────────────────
 
 struct UnparksOnce;
 

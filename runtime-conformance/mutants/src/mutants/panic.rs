@@ -20,7 +20,7 @@ use crate::mutant::{Detection, Mutant};
 pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant::twist(
         "M-PANIC-1",
-        "A worker's thread ends at its eighth panic of a task; the others go on until none is left.",
+        "A panic of a task ends its worker's thread; the others go on until none is left.",
         || Arc::new(LosesThreads),
     )
     .breaks(&["PANIC-1"])
@@ -54,27 +54,31 @@ pub(crate) const IMPOSSIBLE: &[Impossible] = &[];
 // ── M-PANIC-1 ───────────────────────────────────────────────────────────────────────────────────
 
 thread_local! {
-    /// How many polls on this thread panicked.
-    static PANICS: Cell<usize> = const { Cell::new(0) };
+    /// Whether this thread has ended, as seen from outside.
+    static ENDED: Cell<bool> = const { Cell::new(false) };
 }
-
-/// What a thread survives. With none, clauses whose destructors panic inside a poll would hang too.
-const SURVIVED: usize = 7;
 
 struct LosesThreads;
 
-/// Ends the thread: as seen from outside, since nobody may take a runtime's thread from it.
-struct Fragile;
+/// Lets a panic end the thread: a worker of runtime-default leaves. Nobody may take another runtime's
+/// thread from it, so that stands still, with the next task that it takes.
+struct Fragile {
+    can_leave: bool,
+}
 
 impl OnPoll for Fragile {
     fn poll(&mut self, future: &mut Option<AnyFuture>, cx: &mut Context<'_>) -> Poll<AnyOutput> {
-        while PANICS.get() > SURVIVED {
-            fired();
+        while ENDED.get() {
             thread::park();
         }
         let polled = catch_unwind(AssertUnwindSafe(|| poll(future, cx)));
         polled.unwrap_or_else(|payload| {
-            PANICS.set(PANICS.get() + 1);
+            fired();
+            match self.can_leave {
+                #[cfg(runtime_mutants)]
+                true => runtime_default::mutants::end_worker(),
+                _ => ENDED.set(true),
+            }
             resume_unwind(payload)
         })
     }
@@ -82,7 +86,8 @@ impl OnPoll for Fragile {
 
 impl Twist for LosesThreads {
     fn spawn(&self, rt: &Handle, future: AnyFuture) -> Box<dyn AnyJoin> {
-        Box::new(rt.spawn(wrapped(future, Fragile)))
+        let can_leave = rt.info().name == "default";
+        Box::new(rt.spawn(wrapped(future, Fragile { can_leave })))
     }
 }
 

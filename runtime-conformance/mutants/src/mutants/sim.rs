@@ -36,7 +36,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant::switch("M-SIM-4", "The seed is ignored.", "ignores-its-seed")
         .breaks(&["SIM-3"])
         .over(Over::TOY),
-    Mutant::switch("M-SIM-5", "A stalled simulation waits silently.", "spins-when-stalled")
+    Mutant::switch("M-SIM-5", "A stalled simulation spins silently.", "spins-when-stalled")
         .breaks(&["SIM-5"])
         .detected(Detection::Hangs)
         .over(Over::TOY),

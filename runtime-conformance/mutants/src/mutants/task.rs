@@ -29,6 +29,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         || Arc::new(PollsInline),
     )
     .breaks(&["TASK-2"]),
+    // Two polls at the same time, or one after the end, need unsafe code in the cell, or a finished
+    // future that is kept, which TASK-5 forbids. So these two poll a twin of the case's future.
     Mutant::twist("M-TASK-3", "A task is polled on two threads at the same time.", || {
         Arc::new(twins::PollsTwice)
     })

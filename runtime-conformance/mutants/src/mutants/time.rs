@@ -52,6 +52,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     .breaks(&["TIME-4"])
     .tolerates(&["TIME-3", "TIME-6"])
     .detected(Detection::Hangs),
+    // The table stands before the runtime's own: what is overwritten there is never woken, as if the
+    // runtime's were keyed so, and every runtime can have it.
     Mutant::twist("M-TIME-5", "Equal deadlines overwrite each other.", || {
         OnTimer::twist(|inner| keeping::ByInstant::new(inner.clone()))
     })

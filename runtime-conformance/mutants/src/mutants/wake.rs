@@ -25,9 +25,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     .breaks(&["WAKE-2"])
     .tolerates(&["WAKE-3", "WAKE-6"])
     .detected(Detection::Hangs),
+    // The next wake, however late, ends the sleep: nothing is in the way of it.
     Mutant::switch(
         "M-WAKE-3",
-        "A wake that comes between the search for work and the sleep is overlooked.",
+        "A wake that comes between the search for work and the sleep is lost unless another follows.",
         "skips-last-look",
     )
     .breaks(&["WAKE-3"])

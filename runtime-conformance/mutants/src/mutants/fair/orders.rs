@@ -54,7 +54,7 @@ impl Order for YieldsToFront {
     }
 }
 
-// ── M-FAIR-4 ────────────────────────────────────────────────────────────────────────────────────
+// ── M-FAIR-4b ────────────────────────────────────────────────────────────────────────────────────
 
 /// A queue for each pump, and one for what comes from outside.
 pub(super) struct KeepsItsOwn {
