@@ -14,16 +14,24 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
+use runtime_conformance_proactor::Proactor;
+use runtime_traits::hooks::Completion;
 use runtime_traits::net::{TcpListener, TcpStream, UdpSocket};
 use runtime_traits::{io, spawn};
 use rustix::io::Errno;
 
-#[path = "support/proactor.rs"]
-mod proactor;
 #[path = "support/toy.rs"]
 mod toy;
-use proactor::Proactor;
-use toy::{Toy, counted, give_way};
+use toy::{Part, Toy, counted, give_way};
+
+impl Part for Proactor {
+    fn name(&self) -> &'static str {
+        "proactor"
+    }
+    fn completion(&self) -> Option<&dyn Completion> {
+        Some(self)
+    }
+}
 
 /// Runs a test on runtimes of many seeds, and looks at each afterwards.
 fn with_seeds<F: Future<Output = ()>>(test: impl Fn(Arc<Toy<Proactor>>) -> F) {
@@ -331,7 +339,7 @@ fn an_owned_operation_dropped_in_flight_touches_nothing_of_ours() {
         while toy.part.in_flight() > 0 {
             give_way(1).await;
         }
-        assert_eq!(toy.part.0.abandoned.load(Ordering::SeqCst), 3);
+        assert_eq!(toy.part.abandoned(), 3);
     });
 }
 
