@@ -210,6 +210,21 @@ fn the_half_that_writes_ends_writing_after_what_was_written() {
     });
 }
 
+/// IO-6: no write is taken, and lost, after the end.
+#[test]
+fn a_write_after_the_end_of_writing_fails() {
+    with_seeds(async |_| {
+        let (ours, mut theirs) = pair().await;
+        ours.write_all(b"last").await.unwrap();
+        ours.shutdown(Shutdown::Write).await.unwrap();
+        ours.shutdown(Shutdown::Write).await.unwrap();
+        assert_eq!(ours.write(b"x").await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        let mut received = Vec::new();
+        theirs.read_to_end(&mut received).unwrap();
+        assert_eq!(received, b"last");
+    });
+}
+
 /// TCP-4, TCP-5.
 #[test]
 fn a_failed_write_is_told_by_the_next_and_a_full_one_waits() {
@@ -239,6 +254,15 @@ fn a_failed_write_is_told_by_the_next_and_a_full_one_waits() {
         };
         use io::ErrorKind::{BrokenPipe, ConnectionReset};
         assert!(matches!(error.kind(), BrokenPipe | ConnectionReset), "{error}");
+        for _ in 0..3 {
+            assert_eq!(
+                ours.write(&chunk).await.unwrap_err().kind(),
+                BrokenPipe,
+                "and from then on"
+            );
+        }
+        let (result, back) = ours.write_owned(vec![1]).await;
+        assert_eq!((result.unwrap_err().kind(), back), (BrokenPipe, vec![1]));
     });
 }
 
