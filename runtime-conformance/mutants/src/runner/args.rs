@@ -15,7 +15,7 @@ against the groups of the clauses that it breaks.
   --runtime R    mutants that are no switch: over default, tokio, smol or toy
   --flavour F    of that runtime
   --jobs N       so many mutants at a time (default 2)
-  --watchdog S   seconds until a case counts as hung (default 3, more on a slow machine)
+  --watchdog S   seconds until a case counts as hung (default 3, for variants 30, more on a slow machine)
   --json FILE    write the results there
   --list         print the mutants
   --full         every clause; benign variants; the runtime as it is, under load; resumes

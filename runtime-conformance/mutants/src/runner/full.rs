@@ -23,7 +23,7 @@ use crate::mutants;
 use crate::runner::args::Args;
 use crate::runner::load::Load;
 use crate::runner::suite::Suite;
-use crate::runner::{WATCHDOG, cases_for, side_by_side};
+use crate::runner::{cases_for, side_by_side, watchdog};
 use crate::subject;
 
 /// How many runs of a mutant that is found by chance.
@@ -127,13 +127,10 @@ fn units(args: &Args) -> Vec<Unit> {
 /// Runs a unit; what it found, as a line for the state.
 fn run(unit: &Unit, commit: &str) -> Value {
     let is_wrong_one = unit.mutant.is_some_and(|mutant| !mutant.is_benign());
-    let calibration = runtime_conformance::calibration();
-    // What is right gets the ordinary watchdog: it must not fail under any load.
-    let seconds = if is_wrong_one { WATCHDOG.as_secs_f64() } else { 30.0 } * calibration;
     let suite = Suite {
         mutant: unit.mutant,
         over: unit.over,
-        watchdog: std::time::Duration::from_secs_f64(seconds),
+        watchdog: watchdog(is_wrong_one),
         budget: if is_wrong_one { 20.0 } else { 60.0 },
         once: is_wrong_one,
         load: unit.load,
