@@ -1,9 +1,11 @@
 //! Variants that are right, if unusual: the suite must pass every one.
 //!
-//! `polls` are those of tasks and wakes, `hooks` those of timers, readiness and blocking work.
+//! `polls` are those of tasks and wakes, `hooks` those of timers, readiness and blocking work,
+//! `completes` that of sockets over completion.
 //! E-4 (one worker) is the flavour `multi1`; E-15 (a nested `block_on` is refused, panics, works) is a
 //! decision, of which the runtimes here make two; E-16 (noise) is what `--full` runs beside the suite.
 
+pub(crate) mod completes;
 mod hooks;
 mod polls;
 
@@ -47,4 +49,11 @@ pub(crate) const VARIANTS: &[Mutant] = &[
     }),
     Mutant::twist("E-13", "Whoever joins is woken twice.", || Arc::new(polls::WakesTwice)),
     Mutant::twist("E-14", "The clock moves in steps of 16 ms.", || Arc::new(hooks::CoarseClock)),
+    Mutant::twist(
+        "E-17",
+        "Sockets complete operations instead of being ready: out of order, late, short.",
+        completes::Completes::boxed,
+    )
+    .with(completes::WITH)
+    .without(completes::WITHOUT),
 ];
