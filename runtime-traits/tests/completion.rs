@@ -14,16 +14,24 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
+use runtime_conformance_proactor::Proactor;
+use runtime_traits::hooks::Completion;
 use runtime_traits::net::{TcpListener, TcpStream, UdpSocket};
 use runtime_traits::{io, spawn};
 use rustix::io::Errno;
 
-#[path = "support/proactor.rs"]
-mod proactor;
 #[path = "support/toy.rs"]
 mod toy;
-use proactor::Proactor;
-use toy::{Toy, counted, give_way};
+use toy::{Part, Toy, counted, give_way};
+
+impl Part for Proactor {
+    fn name(&self) -> &'static str {
+        "proactor"
+    }
+    fn completion(&self) -> Option<&dyn Completion> {
+        Some(self)
+    }
+}
 
 /// Runs a test on runtimes of many seeds, and looks at each afterwards.
 fn with_seeds<F: Future<Output = ()>>(test: impl Fn(Arc<Toy<Proactor>>) -> F) {
@@ -202,6 +210,21 @@ fn the_half_that_writes_ends_writing_after_what_was_written() {
     });
 }
 
+/// IO-6: no write is taken, and lost, after the end.
+#[test]
+fn a_write_after_the_end_of_writing_fails() {
+    with_seeds(async |_| {
+        let (ours, mut theirs) = pair().await;
+        ours.write_all(b"last").await.unwrap();
+        ours.shutdown(Shutdown::Write).await.unwrap();
+        ours.shutdown(Shutdown::Write).await.unwrap();
+        assert_eq!(ours.write(b"x").await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        let mut received = Vec::new();
+        theirs.read_to_end(&mut received).unwrap();
+        assert_eq!(received, b"last");
+    });
+}
+
 /// TCP-4, TCP-5.
 #[test]
 fn a_failed_write_is_told_by_the_next_and_a_full_one_waits() {
@@ -231,6 +254,15 @@ fn a_failed_write_is_told_by_the_next_and_a_full_one_waits() {
         };
         use io::ErrorKind::{BrokenPipe, ConnectionReset};
         assert!(matches!(error.kind(), BrokenPipe | ConnectionReset), "{error}");
+        for _ in 0..3 {
+            assert_eq!(
+                ours.write(&chunk).await.unwrap_err().kind(),
+                BrokenPipe,
+                "and from then on"
+            );
+        }
+        let (result, back) = ours.write_owned(vec![1]).await;
+        assert_eq!((result.unwrap_err().kind(), back), (BrokenPipe, vec![1]));
     });
 }
 
@@ -331,7 +363,7 @@ fn an_owned_operation_dropped_in_flight_touches_nothing_of_ours() {
         while toy.part.in_flight() > 0 {
             give_way(1).await;
         }
-        assert_eq!(toy.part.0.abandoned.load(Ordering::SeqCst), 3);
+        assert_eq!(toy.part.abandoned(), 3);
     });
 }
 

@@ -24,8 +24,14 @@ struct Layer {
     in_tests: &'static [&'static str],
 }
 
-const RUNTIMES: &[&str] =
-    &["runtime-default", "runtime-tokio", "runtime-smol", "runtime-conformance", "toy"];
+const RUNTIMES: &[&str] = &[
+    "runtime-default",
+    "runtime-tokio",
+    "runtime-smol",
+    "runtime-conformance",
+    "runtime-conformance-proactor",
+    "toy",
+];
 
 /// From bottom to top: a package stands only on packages that stand above it in this table.
 const LAYERS: &[Layer] = &[
@@ -40,6 +46,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer { place: "integration/", below: &["runtime-traits"], in_tests: RUNTIMES },
     Layer { place: "runtime-conformance/waker/", below: &[], in_tests: &[] },
+    Layer { place: "runtime-conformance/proactor/", below: &["runtime-hooks"], in_tests: &[] },
     Layer {
         place: "runtime-conformance/",
         below: &["runtime-traits", "runtime-conformance-waker"],

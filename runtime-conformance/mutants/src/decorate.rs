@@ -26,6 +26,7 @@ pub(crate) struct Decorated {
     block_on: Option<Box<dyn BlockOn>>,
     blocking: Option<Box<dyn Blocking>>,
     reactor: Option<Box<dyn Reactor>>,
+    without_reactor: bool,
     driver: Option<Box<dyn Drive>>,
     net: Option<Box<dyn Net>>,
     budget: Option<Box<dyn Budget>>,
@@ -45,6 +46,7 @@ impl Decorated {
             block_on: None,
             blocking: None,
             reactor: None,
+            without_reactor: false,
             driver: None,
             net: None,
             budget: None,
@@ -80,6 +82,12 @@ impl Decorated {
 
     pub(crate) fn reactor(mut self, hook: Box<dyn Reactor>) -> Decorated {
         self.reactor = Some(hook);
+        self
+    }
+
+    /// Without readiness: sockets need `net` or `completion`.
+    pub(crate) fn without_reactor(mut self) -> Decorated {
+        self.without_reactor = true;
         self
     }
 
@@ -144,6 +152,9 @@ impl Runtime for Decorated {
     }
 
     fn reactor(&self) -> Option<&dyn Reactor> {
+        if self.without_reactor {
+            return None;
+        }
         self.reactor.as_deref().or_else(|| self.inner.runtime().reactor())
     }
 

@@ -15,6 +15,8 @@ pub(crate) struct Mutant {
     pub(crate) breaks: &'static [&'static str],
     /// Other clauses that may notice too.
     pub(crate) tolerates: &'static [&'static str],
+    /// What it has, though the runtime beneath has not.
+    pub(crate) with: &'static [Cap],
     /// What it does not have, though the runtime beneath has.
     pub(crate) without: &'static [Cap],
     /// How it shows.
@@ -89,6 +91,7 @@ impl Mutant {
             says,
             breaks,
             tolerates,
+            with: &[],
             without: &[],
             detection: Detection::Fails,
             make,
@@ -111,6 +114,12 @@ impl Mutant {
     /// It shows in another way than by an assertion.
     pub(crate) const fn detected(mut self, detection: Detection) -> Mutant {
         self.detection = detection;
+        self
+    }
+
+    /// It declares more than the runtime beneath.
+    pub(crate) const fn with(mut self, caps: &'static [Cap]) -> Mutant {
+        self.with = caps;
         self
     }
 

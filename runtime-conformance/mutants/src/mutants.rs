@@ -59,6 +59,7 @@ const GROUPS: &[Group] = &[
     (benign::threads::VARIANTS, &[]),
     (benign::sockets::VARIANTS, &[]),
     (benign::order::VARIANTS, &[]),
+    (benign::completes::VARIANTS, &[]),
 ];
 
 /// Every mutant, and the benign variants after them.

@@ -24,10 +24,16 @@ use suite::Suite;
 
 /// How long a case may take on a machine that is idle: a mutant that hangs is to be noticed soon.
 const WATCHDOG: Duration = Duration::from_secs(3);
-/// The same for what is right: the ordinary watchdog.
-const PATIENT: Duration = Duration::from_secs(30);
+/// The same for what is right, which must not fail under any load: the suite's ordinary one.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it is tried to notice a mutant that shows by chance; `--full` counts how often it shows.
 const TRIES: usize = 4;
+
+/// How long a case of this one may take here.
+fn watchdog(is_wrong_one: bool) -> Duration {
+    let idle = if is_wrong_one { WATCHDOG } else { PATIENCE };
+    idle.mul_f64(runtime_conformance::calibration())
+}
 
 pub(crate) fn main() -> ExitCode {
     match Args::parse(std::env::args().skip(1)) {
@@ -80,9 +86,7 @@ fn quick(args: &Args) -> ExitCode {
 /// Runs the suite over one mutant, against what it should fail and what it may.
 fn judge(mutant: &'static Mutant, args: &Args) -> Judged {
     let over = args.over(mutant);
-    let limit = if mutant.is_benign() { PATIENT } else { WATCHDOG };
-    let now = || limit.mul_f64(runtime_conformance::calibration());
-    let watchdog = args.watchdog.unwrap_or_else(now);
+    let watchdog = args.watchdog.unwrap_or_else(|| watchdog(!mutant.is_benign()));
     if matches!(mutant.make, Make::Switch(_)) && !cfg!(runtime_mutants) {
         return Judged::not_built(mutant, over);
     }

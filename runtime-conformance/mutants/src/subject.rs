@@ -90,12 +90,13 @@ impl Harness for Mutated {
 
     fn capabilities(&self, flavour: Flavour) -> &[Cap] {
         let all = self.inner.capabilities(flavour);
-        let without = self.mutant.map_or(&[][..], |mutant| mutant.without);
-        if without.is_empty() {
+        let Some(Mutant { with, without, .. }) = self.mutant else { return all };
+        if with.is_empty() && without.is_empty() {
             return all;
         }
-        let left: Vec<Cap> = all.iter().copied().filter(|cap| !without.contains(cap)).collect();
-        left.leak() // a few bytes for each question, in a process of a few seconds
+        let left = all.iter().filter(|cap| !without.contains(cap));
+        let declared: Vec<Cap> = left.chain(*with).copied().collect();
+        declared.leak() // a few bytes for each question, in a process of a few seconds
     }
 
     fn decisions(&self) -> Decisions {

@@ -64,6 +64,9 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("IO-10", owned::io_10_a_dropped_operation_writes_nowhere)
         .part("dropped", "does an operation that was dropped leave memory alone?")
         .needs(&[Cap::Own, Cap::Tcp]),
+    Case::new("IO-10", owned::io_10_the_end_frees_nothing_in_flight)
+        .part("ended", "does what is in flight at the end come back, and leave memory alone?")
+        .needs(&[Cap::Own, Cap::Tcp]),
 ];
 
 /// What streams of all kinds need; those over descriptors are left out without `fd`.

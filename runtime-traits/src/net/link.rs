@@ -223,6 +223,9 @@ impl Link {
         }
         if how != Shutdown::Read {
             ready!(self.poll_flush(who, cx))?;
+            if let Link::Staged(staged) = self {
+                staged.note_end();
+            }
         }
         Poll::Ready(self.with_socket(|socket| sys::shutdown(socket, how)))
     }

@@ -112,7 +112,7 @@ impl Owned<'_> {
         match (&self.stream.link, self.dir) {
             (Link::Staged(staged), Dir::Read) => Poll::Ready(Ok(!staged.has_read())),
             (Link::Staged(staged), Dir::Write) => {
-                staged.poll_flush(Who::Keyed(&mut self.key), cx).map_ok(|()| true)
+                staged.poll_open(Who::Keyed(&mut self.key), cx).map_ok(|()| true)
             }
             (link, _) => Poll::Ready(Ok(link.completion().is_some())),
         }

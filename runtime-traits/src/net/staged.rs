@@ -9,7 +9,7 @@
 //! ```
 //!
 //! A read that is dropped leaves its operation in flight; the next read takes what it brought. A
-//! failed write is told to the next write, flush or shutdown.
+//! failed write is told to the next write, flush or shutdown; no write is taken after it.
 //!
 //! # Invariants
 //!
@@ -61,6 +61,9 @@ struct Writing {
     bytes: Vec<u8>,
     /// Not yet told.
     error: Option<io::Error>,
+    /// Whether nothing is taken any more: writing was ended, which the socket would tell only to the
+    /// write after the next, or a write failed, after which there would be a gap.
+    ended: bool,
     /// Whether to half-close when nothing is in flight any more.
     end: bool,
     /// Whether the stream is gone; the token is given back when nothing is in flight any more.
@@ -189,7 +192,7 @@ impl Staged {
     ) -> Poll<io::Result<usize>> {
         ready!(poll_proceed(&self.handle, cx));
         self.poll_idle(who, cx, |hook, writing| {
-            writing.error.take().map_or(Ok(()), Err)?;
+            writing.check_open()?;
             let n = writing.stage(bufs);
             writing.submit(hook, self.token);
             writing.error.take().map_or(Ok(()), Err)?;
@@ -197,6 +200,15 @@ impl Staged {
             let _ = self.poll_drive(hook, writing);
             Ok(n)
         })
+    }
+
+    /// Waits until nothing is in flight and a write can follow what was written.
+    pub(super) fn poll_open(
+        self: &Arc<Self>,
+        who: Who<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.poll_idle(who, cx, |_, writing| writing.check_open())
     }
 
     /// Waits until nothing is in flight, and tells how that went.
@@ -215,6 +227,11 @@ impl Staged {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         self.poll_idle(who, cx, |_, _| Ok(()))
+    }
+
+    /// Writing was ended; nothing is in flight.
+    pub(super) fn note_end(&self) {
+        lock(&self.writing).ended = true;
     }
 
     /// Half-closes, now or when what is in flight has left.
@@ -248,6 +265,7 @@ impl Staged {
         let drive = Waker::from(self.clone());
         ready!(writing.poll_sent(hook, self.token, &mut Context::from_waker(&drive)));
         if core::mem::take(&mut writing.end) {
+            writing.ended = true;
             // The peer may have gone first; a later shutdown tells.
             let _ = sys::shutdown(&sys::socket(&self.source), Shutdown::Write);
         }
@@ -317,6 +335,12 @@ impl Reading {
 }
 
 impl Writing {
+    /// Tells what went wrong, once; then that this is the end.
+    fn check_open(&mut self) -> io::Result<()> {
+        self.error.take().map_or(Ok(()), Err)?;
+        if self.ended { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+    }
+
     /// Fills the buffer from `bufs`, as far as it goes.
     fn stage(&mut self, bufs: &[io::IoSlice<'_>]) -> usize {
         self.bytes.clear();
@@ -356,6 +380,7 @@ impl Writing {
                 Err(error) => self.error = Some(error),
             }
         }
+        self.ended |= self.error.is_some();
         Poll::Ready(())
     }
 }

@@ -6,9 +6,11 @@
 //! | `threads` | threads, joiners, calls inside calls |
 //! | `sockets` | sockets and blocking closures |
 //! | `order` | the order of jobs, and clocks |
+//! | `completes` | sockets over completion |
 //!
 //! E-16, noise, is what `--full` runs beside the suite.
 
+pub(crate) mod completes;
 pub(crate) mod order;
 pub(crate) mod sockets;
 pub(crate) mod threads;

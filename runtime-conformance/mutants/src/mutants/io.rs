@@ -12,10 +12,12 @@ use std::task::{Context, Poll, Wake, Waker};
 use runtime_conformance::clauses::io::kinds::{AnyRead, AnyStream, AnyWrite, IoCalls};
 use runtime_conformance::clauses::tcp::transport::Boxed;
 use runtime_conformance::twist::{Twist, fired};
+use runtime_conformance_proactor::Fault;
 use runtime_traits::io::{AsyncRead, AsyncWrite};
 use runtime_traits::net::TcpStream;
 
 use super::Impossible;
+use super::benign::completes::{self, Completes};
 use crate::mutant::{Detection, Mutant};
 
 mod dressed;
@@ -59,6 +61,27 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     })
     .breaks(&["IO-10"])
     .detected(Detection::Hangs),
+    Mutant::twist(
+        "M-IO-6b",
+        "The memory of a dropped read is lent to the next, while it is still being filled.",
+        || Completes::wrongly(Fault::LendsTwice),
+    )
+    .with(completes::WITH)
+    .without(completes::WITHOUT)
+    .breaks(&["IO-10"]),
+    Mutant::twist("M-IO-6c", "A read that was done when it was cancelled is thrown away.", || {
+        Completes::wrongly(Fault::LosesCancelled)
+    })
+    .with(completes::WITH)
+    .without(completes::WITHOUT)
+    .breaks(&["IO-10"])
+    .detected(Detection::Hangs),
+    Mutant::twist("M-IO-6d", "What is in flight at the end comes back without its buffer.", || {
+        Completes::wrongly(Fault::KeepsAtEnd)
+    })
+    .with(completes::WITH)
+    .without(completes::WITHOUT)
+    .breaks(&["IO-10"]),
     Mutant::twist("M-IO-7", "The end is told twice, and is an error then.", || {
         Calls::dressed(|stream| Dressed::boxed(stream, EndsTwice(0)))
     })

@@ -24,7 +24,7 @@ use crate::mutants;
 use crate::runner::args::Args;
 use crate::runner::load::Load;
 use crate::runner::suite::Suite;
-use crate::runner::{PATIENT, WATCHDOG, cases_for, side_by_side};
+use crate::runner::{cases_for, side_by_side, watchdog};
 use crate::subject;
 
 /// How many runs of a mutant that is found by chance.
@@ -128,11 +128,10 @@ fn units(args: &Args) -> Vec<Unit> {
 /// Runs a unit; what it found, as a line for the state.
 fn run(unit: &Unit, commit: &str, code: Option<&str>) -> Value {
     let is_wrong_one = unit.mutant.is_some_and(|mutant| !mutant.is_benign());
-    let limit = if is_wrong_one { WATCHDOG } else { PATIENT };
     let suite = Suite {
         mutant: unit.mutant,
         over: unit.over,
-        watchdog: limit.mul_f64(runtime_conformance::calibration()),
+        watchdog: watchdog(is_wrong_one),
         budget: if is_wrong_one { 20.0 } else { 60.0 },
         once: is_wrong_one,
         load: unit.load,
