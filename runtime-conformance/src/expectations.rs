@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! [[expect]]
-//! clause = "PROC-6"
+//! clause = "PROC-6"                        # or one part of a clause: "PROC-6/burst"
 //! flavour = "*"
 //! verdict = "fail"
 //! reason = "the host reports one exit per signal"
@@ -11,7 +11,8 @@
 //! reproduction = "reproductions/proc_6.rs"
 //! ```
 //!
-//! An entry excuses one clause, never a group, and never turns the claim "conformant" on. It is allowed
+//! An entry excuses one case, named as on the command line, never a group, and never turns the claim
+//! "conformant" on: what else the clause asks still has to hold. It is allowed
 //! only with a reproduction of at most twenty lines that uses the upstream runtime alone: so nobody
 //! excuses what an adapter could mend. An entry that expired, or whose clause passes, makes the run
 //! fail by itself: it says something that is no longer true.
@@ -21,8 +22,9 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::contract;
+use crate::case::Case;
 use crate::verdict::Verdict;
+use crate::{clauses, contract};
 
 /// Lines a reproduction may have.
 const LINES_MAX: usize = 20;
@@ -64,9 +66,14 @@ impl Expectations {
             .map_err(|wrong| format!("expectations {}: {wrong}", path.display()))
     }
 
-    /// The verdict, given what is expected of this clause on this flavour.
-    pub(crate) fn apply(&self, clause: &str, flavour: &str, verdict: Verdict) -> Verdict {
-        if !self.entries.iter().any(|entry| entry.is_about(clause, flavour)) {
+    /// The verdict on `clause`, or on a part of it, given what is expected of that on this flavour.
+    pub(crate) fn apply(
+        &self,
+        (clause, part): (&str, &str),
+        flavour: &str,
+        verdict: Verdict,
+    ) -> Verdict {
+        if !self.entries.iter().any(|entry| entry.is_about(clause, part, flavour)) {
             return verdict;
         }
         match verdict {
@@ -78,8 +85,11 @@ impl Expectations {
 }
 
 impl Expectation {
-    fn is_about(&self, clause: &str, flavour: &str) -> bool {
-        self.clause == clause && (self.flavour == "*" || self.flavour == flavour)
+    fn is_about(&self, clause: &str, part: &str, flavour: &str) -> bool {
+        let (its_clause, its_part) = self.clause.split_once('/').unwrap_or((&self.clause, ""));
+        // What is seen after a case has a part that no entry can name.
+        let is_it = its_part == part || (its_part.is_empty() && part.starts_with("after "));
+        its_clause == clause && is_it && (self.flavour == "*" || self.flavour == flavour)
     }
 
     fn set(&mut self, key: &str, value: String) {
@@ -146,8 +156,8 @@ fn check(
 
 /// What is wrong with an entry, if anything is.
 fn fault(entry: &Expectation, place: &Path) -> Option<String> {
-    let wrong = if contract::clause(&entry.clause).is_none() {
-        format!("there is no clause `{}`", entry.clause)
+    let wrong = if let Some(wrong) = name_fault(&entry.clause) {
+        wrong
     } else if entry.flavour.is_empty() || entry.reason.is_empty() || entry.issue.is_empty() {
         "`flavour`, `reason` and `issue` must not be empty".to_owned()
     } else if !["fail", "flaky-fail"].contains(&entry.verdict.as_str()) {
@@ -158,6 +168,17 @@ fn fault(entry: &Expectation, place: &Path) -> Option<String> {
         reproduction_fault(&entry.reproduction, place)?
     };
     Some(format!("line {}: {wrong}", entry.line))
+}
+
+/// What is wrong with the name of a case, if anything is.
+fn name_fault(name: &str) -> Option<String> {
+    let clause = name.split('/').next().unwrap_or_default();
+    if contract::clause(clause).is_none() {
+        return Some(format!("there is no clause `{clause}`"));
+    }
+    let cases: Vec<_> = clauses::cases().filter(|case| case.id == clause).map(Case::name).collect();
+    let is_there = cases.iter().any(|case| case == name) || (cases.is_empty() && clause == name);
+    (!is_there).then(|| format!("`{name}` is none of {}", cases.join(", ")))
 }
 
 fn reproduction_fault(reproduction: &str, place: &Path) -> Option<String> {
@@ -242,17 +263,32 @@ reproduction = "Cargo.toml"
     fn verdicts_are_those_of_the_table() {
         let entry = parse(ENTRY).unwrap();
         let known = Expectations { entries: entry, expired: Vec::new() };
-        assert_eq!(known.apply("TASK-1", "multi2", Verdict::Fail), Verdict::KnownFail);
-        assert_eq!(known.apply("TASK-1", "multi2", Verdict::FlakyFail), Verdict::KnownFail);
-        assert_eq!(known.apply("TASK-1", "multi2", Verdict::Pass), Verdict::UnexpectedPass);
-        assert_eq!(known.apply("TASK-1", "multi2", Verdict::Broken), Verdict::Broken);
-        assert_eq!(known.apply("TASK-2", "multi2", Verdict::Fail), Verdict::Fail);
+        let apply = |clause, verdict| known.apply((clause, ""), "multi2", verdict);
+        assert_eq!(apply("TASK-1", Verdict::Fail), Verdict::KnownFail);
+        assert_eq!(apply("TASK-1", Verdict::FlakyFail), Verdict::KnownFail);
+        assert_eq!(apply("TASK-1", Verdict::Pass), Verdict::UnexpectedPass);
+        assert_eq!(apply("TASK-1", Verdict::Broken), Verdict::Broken);
+        assert_eq!(apply("TASK-2", Verdict::Fail), Verdict::Fail);
+    }
+
+    #[test]
+    fn an_entry_for_a_part_excuses_no_other() {
+        let entries = parse(&ENTRY.replace("TASK-1", "BLOCKON-5/blocks")).unwrap();
+        let known = Expectations { entries, expired: Vec::new() };
+        let apply = |part, verdict| known.apply(("BLOCKON-5", part), "current", verdict);
+        assert_eq!(apply("blocks", Verdict::Fail), Verdict::KnownFail);
+        assert_eq!(apply("blocks", Verdict::Pass), Verdict::UnexpectedPass);
+        assert_eq!(apply("returns", Verdict::Fail), Verdict::Fail);
+        assert_eq!(apply("returns", Verdict::Pass), Verdict::Pass);
+        assert_eq!(apply("after WAKE-2@current", Verdict::Fail), Verdict::Fail);
     }
 
     #[test]
     fn what_is_wrong_is_said_with_its_line() {
         assert!(with("clause", "TASK-99").unwrap_err().starts_with("line 3: there is no clause"));
         assert!(with("clause", "TASK-*").unwrap_err().contains("there is no clause `TASK-*`"));
+        let no_part = with("clause", "BLOCKON-5/block").unwrap_err();
+        assert!(no_part.contains("none of BLOCKON-5/returns, "), "{no_part}");
         assert!(with("verdict", "pass").unwrap_err().contains("neither `fail`"));
         assert!(with("expires", "soon").unwrap_err().contains("no date"));
         assert!(with("reason", "").unwrap_err().contains("must not be empty"));

@@ -116,8 +116,8 @@ fn run(harness: &dyn Harness, args: &Args) -> ExitCode {
         |(case, flavour)| judge::judge(case, flavour, args, &limits),
         |judged| {
             for (mut outcome, output) in judged {
-                outcome.verdict =
-                    expectations.apply(&outcome.clause, &outcome.flavour, outcome.verdict);
+                let case = (outcome.clause.as_str(), outcome.part.as_str());
+                outcome.verdict = expectations.apply(case, &outcome.flavour, outcome.verdict);
                 files.event(&outcome);
                 screen.add(&outcome, &output);
                 outcomes.push(outcome);

@@ -48,6 +48,7 @@ mod block_on;
 mod budget;
 mod builder;
 mod ending;
+mod guests;
 mod host;
 mod local;
 mod owner;

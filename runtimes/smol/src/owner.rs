@@ -55,7 +55,8 @@ struct Working {
 /// A handle that makes our tasks those of an executor that someone else drives and owns. When it is
 /// dropped, the tasks are cancelled.
 ///
-/// Two calls give two runtimes: call it once and clone the handle.
+/// Two calls give two runtimes: call it once and clone the handle. While there is one, the executor is
+/// not [empty](Executor::is_empty): it has a task that tells us of its end.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -16,6 +16,7 @@ use smol::Executor;
 
 use crate::budget::PerThread;
 use crate::ending::Ending;
+use crate::guests::Guests;
 use crate::host::{Held, Host};
 use crate::local;
 use crate::reactor::Sources;
@@ -26,6 +27,8 @@ pub(crate) struct Shared {
     tag: Tag,
     me: Weak<Shared>,
     host: Host,
+    /// On an executor that may be dropped by others.
+    guests: Option<Guests>,
     /// Threads of our own; zero: those that block.
     workers: usize,
     closed: AtomicBool,
@@ -38,10 +41,13 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(host: Host, workers: usize) -> Arc<Shared> {
+        let theirs = if let Host::Theirs(theirs) = &host { theirs.upgrade() } else { None };
+        let guests = theirs.map(|executor| Guests::on(&executor));
         Arc::new_cyclic(|me| Shared {
             tag: Tag::new(),
             me: Weak::clone(me),
             host,
+            guests,
             workers,
             closed: AtomicBool::new(false),
             tasks: TaskList::new(),
@@ -181,10 +187,10 @@ impl Spawn for Shared {
             return Err((task, Refused::SHUT_DOWN));
         }
         let mut task = Some(task);
-        self.host.with(|executor| {
-            if let Some(task) = task.take() {
-                executor.spawn(task).detach();
-            }
+        self.host.with(|executor| match (task.take(), &self.guests) {
+            (Some(task), Some(guests)) => executor.spawn(guests.take_in(task)).detach(),
+            (Some(task), None) => executor.spawn(task).detach(),
+            (None, _) => {}
         });
         task.map_or(Ok(()), |task| Err((task, Refused::SHUT_DOWN)))
     }

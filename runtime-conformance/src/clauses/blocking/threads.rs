@@ -11,7 +11,9 @@ use super::finish;
 use crate::rig::Rig;
 use crate::rt::{Join, Rt};
 #[cfg(target_os = "linux")]
-use crate::toolbox::fence::fence;
+use crate::toolbox::Flag;
+#[cfg(target_os = "linux")]
+use crate::toolbox::fence::{GiveWay, fence};
 use crate::toolbox::{Gate, Stress, Tally, foreign, kernel, within_watchdog};
 
 /// How many closures more than threads there are.
@@ -192,37 +194,99 @@ pub(super) fn blocking_5_nothing_is_stranded_when_threads_retire(rig: &Rig<'_>) 
 ///
 /// Method: the memory that the process may have is limited to what it has and a little, less than a
 /// thread's stack; threads of the test's own use up the stacks that others left, until one fails to
-/// start, or the run shows nothing. A closure is dispatched, which is the first: its handle must resolve, either way. Tasks go on. Then the limit
-/// is lifted, and a closure must run.
+/// start. Closures are dispatched that wait at a gate: each takes a thread that the pool had already,
+/// until one does not begin, because none is left (the first, if the pool is young). If all begin,
+/// the run shows nothing. Tasks go on beside it. The gate opens: every handle must resolve, that of
+/// the last one either way. Then the limit is lifted, and a closure must run.
 ///
-/// If this fails with a hang, look for a job that was queued for a thread that never came.
+/// If this fails with a hang, look for a job that was queued for a thread that never came; if the
+/// dispatch hangs, for a loop that starts threads until there are enough.
 #[cfg(target_os = "linux")]
 pub(super) fn blocking_6_a_thread_that_cannot_be_started_is_no_hang(rig: &Rig<'_>) {
     let rt = rig.rt();
-    let (handle, task) = (rt.handle().clone(), rt.clone());
+    let handle = rt.handle().clone();
     rig.drive(&rt, "BLOCKING-6: tasks, before anything else", async { fence(&handle, 4).await });
     let lifted = rig.setup("limiting memory", memory::limit());
     let controls = memory::use_up_threads();
     if controls.is_none() {
         rig.inconclusive("threads could be started in spite of the limit");
     }
-    let first = rt.spawn_blocking(|| 5);
-    rig.drive(&rt, "BLOCKING-6: a closure for which no thread can be started", async move {
+    let gate =
+        Arc::new(Gate::new("BLOCKING-6: closures for all threads, and one more, to be dispatched"));
+    let (parked, last) = park_all(rig, &rt, &gate);
+    let task = rt.clone();
+    let hang = "BLOCKING-6: a closure for which no thread can be started";
+    let had_one = rig.drive(&rt, hang, async move {
         let five = task.spawn(async { 5 }).await;
         assert!(matches!(five, Ok(5)), "BLOCKING-6: a task beside it gave {five:?}");
-        match first.await {
-            Ok(five) => assert_eq!(five, 5, "BLOCKING-6: what the closure gave"),
-            Err(error) => {
-                assert!(!error.is_panic(), "BLOCKING-6: a closure that did not run: {error}");
-            }
+        let had_one = last.as_ref().is_none_or(|(begun, _)| begun.is_up());
+        gate.open();
+        for closure in parked {
+            let done = closure.await;
+            assert!(done.is_ok(), "BLOCKING-6: a closure that had begun resolved {done:?}");
         }
+        if let Some((_, last)) = last {
+            let left = last.await;
+            let is_fine = left.as_ref().err().is_none_or(|error| !error.is_panic());
+            assert!(is_fine, "BLOCKING-6: a closure for which there was no thread gave {left:?}");
+        }
+        had_one
     });
+    if had_one {
+        rig.inconclusive("every closure found a thread in spite of the limit");
+    }
     rig.setup("lifting the limit", lifted());
     let again = rt.spawn_blocking(|| 6);
     let six = finish(rig, &rt, "BLOCKING-6: a closure when threads can be started again", again);
     assert_eq!(six, 6, "BLOCKING-6: what the second closure gave");
     drop(controls);
     rig.shutdown(rt);
+}
+
+/// More closures than a pool has threads left from before.
+#[cfg(target_os = "linux")]
+const PARKED_MAX: usize = 64;
+
+/// For how many looks a closure that does not begin is taken for one that has no thread.
+#[cfg(target_os = "linux")]
+const LOOKS_FOR_ONE: usize = 5 * LOOKS;
+
+/// A closure's handle, and whether it has begun.
+#[cfg(target_os = "linux")]
+type Waiting = (Arc<Flag>, Join<()>);
+
+/// Dispatches closures that wait at `gate` until one does not begin: those that did, and that one.
+#[cfg(target_os = "linux")]
+fn park_all(rig: &Rig<'_>, rt: &Rt, gate: &Arc<Gate>) -> (Vec<Join<()>>, Option<Waiting>) {
+    let mut parked = Vec::new();
+    while parked.len() < PARKED_MAX {
+        let begun = Arc::new(Flag::new());
+        let (begins, gate) = (begun.clone(), gate.clone());
+        let closure = move || {
+            begins.raise();
+            gate.wait();
+        };
+        let hang = "BLOCKING-6: the dispatch of a closure for which no thread can be started";
+        let handle = within_watchdog(hang, || rt.spawn_blocking(closure));
+        if !rig.drive(rt, "BLOCKING-6: tasks while closures wait", goes_up(&begun)) {
+            return (parked, Some((begun, handle)));
+        }
+        parked.push(handle);
+    }
+    (parked, None)
+}
+
+/// Whether the flag goes up soon.
+#[cfg(target_os = "linux")]
+async fn goes_up(flag: &Flag) -> bool {
+    for _ in 0..LOOKS_FOR_ONE {
+        thread::sleep(APART); // lets the closure begin; orders nothing
+        GiveWay::default().await;
+        if flag.is_up() {
+            return true;
+        }
+    }
+    false
 }
 
 /// The memory that the process may have.
