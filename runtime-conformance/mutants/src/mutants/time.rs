@@ -23,7 +23,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         "Deadlines are truncated to whole milliseconds: timers fire up to 1 ms early.",
         || OnTimer::twist(|_| firing::RoundsDown),
     )
-    .breaks(&["TIME-1"]),
+    .breaks(&["TIME-1"])
+    .tolerates(&["CTX-10"]), // early abroad, too
     Mutant::twist("M-TIME-1b", "A timer begins to wait when it is first polled.", || {
         OnTimer::twist(|_| firing::StartsLate)
     })
@@ -50,12 +51,13 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         OnTimer::twist(|_| firing::OnlyLater::default())
     })
     .breaks(&["TIME-4"])
-    .tolerates(&["TIME-3", "TIME-6"])
+    .tolerates(&["TIME-3", "TIME-6", "CTX-10"])
     .detected(Detection::Hangs),
     Mutant::twist("M-TIME-5", "Equal deadlines overwrite each other.", || {
         OnTimer::twist(|inner| keeping::ByInstant::new(inner.clone()))
     })
     .breaks(&["TIME-8"])
+    .tolerates(&["PANIC-3"]) // timers of one instant are its subject
     .detected(Detection::Hangs),
     Mutant::twist("M-TIME-5b", "A timer that is dropped stays armed, with its waker.", || {
         OnTimer::twist(|_| keeping::ForgetsNothing)

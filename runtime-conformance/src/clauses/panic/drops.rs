@@ -130,9 +130,9 @@ fn with_armed_tasks(rig: &Rig<'_>) -> (Owned, Vec<crate::rt::Join<()>>) {
     let (armed, polled): (Vec<_>, Vec<_>) = (0..8).map(|_| Armed::new(false)).unzip();
     let mut joins: Vec<_> = armed.into_iter().map(|armed| rt.spawn(armed)).collect();
     let peaceful = Tracked::once("what a task holds beside others whose destructors panic");
-    drop(rt.spawn(async move {
+    joins.push(rt.spawn(async move {
         let _peaceful = peaceful;
-        pending::<()>().await;
+        pending().await
     }));
     rig.drive(&rt, "PANIC-2: the first poll of eight tasks", async {
         for polled in &polled {

@@ -111,10 +111,11 @@ impl OnPoll for Polls {
         // As a driver that waits for whole milliseconds: it wakes in the last one.
         let wakes = Instant::from_nanos(at.as_nanos() - 999_999);
         let polled = inner.poll_until(key, wakes, Duration::ZERO, cx);
-        if polled.is_ready() {
+        if polled == Poll::Ready(Ok(())) {
             cx.waker().wake_by_ref(); // it came just now
+            return Poll::Pending;
         }
-        Poll::Pending
+        polled
     }
 }
 
