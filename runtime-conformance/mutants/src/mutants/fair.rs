@@ -22,7 +22,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         Arc::new(Reordered(|_| Box::new(orders::YieldsToFront::default())))
     })
     .breaks(&["FAIR-1"])
-    .tolerates(&["WAKE-1"])
+    .tolerates(&["WAKE-1", "SHUTDOWN-1"]) // which has tasks that wake themselves beside others
     .over(Over::CURRENT),
     Mutant::twist(
         "M-FAIR-2b",
@@ -30,7 +30,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         || Arc::new(Reordered(|_| Box::new(orders::YieldsToFront::default()))),
     )
     .breaks(&["FAIR-1"])
-    .tolerates(&["WAKE-1"])
+    .tolerates(&["WAKE-1", "SHUTDOWN-1"]) // as above
     .detected(Detection::Hangs),
     Mutant::twist("M-FAIR-3", "Timers wake nobody while a task is ready.", || {
         Arc::new(starving::TimersWhenIdle)
