@@ -54,7 +54,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         Arc::new(starving::RootGoesOn)
     })
     .breaks(&["FAIR-5"])
-    .tolerates(&["WAKE-1"])
+    // Roots that give way until something is so.
+    .tolerates(&["WAKE-1", "JOIN-1", "JOIN-3", "JOIN-6", "WAKE-10", "LEAK-1"])
     .over(Over::CURRENT),
 ];
 

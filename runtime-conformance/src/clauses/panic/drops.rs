@@ -10,6 +10,7 @@ use std::thread;
 use super::{Expected, quietly};
 use crate::rig::{Rig, await_outside};
 use crate::rt::{Owned, Rt};
+use crate::toolbox::fence::fence;
 use crate::toolbox::{Tally, Tracked};
 use crate::usable::use_all;
 
@@ -98,9 +99,7 @@ async fn unclaimed<T: Send + 'static>(
         return go.add();
     }
     go.add();
-    while !join.is_finished() {
-        crate::toolbox::fence::GiveWay::default().await;
-    }
+    fence(rt.handle(), rt.handle().info().workers).await;
     dropped(join, "a handle with an output or a payload");
 }
 
