@@ -18,7 +18,7 @@ use std::task::{Context, Poll};
 use crate::Cap;
 use crate::case::{Case, Untested};
 use crate::rig::Rig;
-use crate::rt::Rt;
+use crate::rt::{Join, Rt};
 use crate::toolbox::fence::GiveWay;
 
 pub(crate) const CASES: &[Case] = &[
@@ -89,6 +89,11 @@ impl Crowd {
     fn busy(self: &Arc<Crowd>) -> Busy {
         Busy(self.clone())
     }
+
+    /// More of them than there are workers; their handles.
+    fn spawn_enough_for_all(self: &Arc<Crowd>, rt: &Rt) -> Vec<Join<()>> {
+        (0..enough_for_all(rt)).map(|_| rt.spawn(self.busy())).collect()
+    }
 }
 
 struct Busy(Arc<Crowd>);
@@ -130,9 +135,7 @@ fn finished(clause: &str, outcome: Result<(), runtime_traits::JoinError>) {
 fn fair_1_a_task_that_wakes_itself_starves_nobody(rig: &Rig<'_>) {
     let rt = rig.rt();
     let crowd = Crowd::new(rig, "FAIR-1");
-    for _ in 0..enough_for_all(&rt) {
-        drop(rt.spawn(crowd.busy()));
-    }
+    let _kept = crowd.spawn_enough_for_all(&rt);
     let over = crowd.clone();
     let victim = rt.spawn(async move {
         victim(VICTIM).await;
@@ -154,9 +157,7 @@ fn fair_1_nor_does_a_local_one(rig: &Rig<'_>) {
     let crowd = Crowd::new(rig, "FAIR-1");
     let hang = "FAIR-1: tasks beside local ones that always wake themselves";
     drive_at_home(rig, &rt, hang, |rt| async move {
-        for _ in 0..2 {
-            drop(rt.spawn_local(crowd.busy()));
-        }
+        let _kept = [rt.spawn_local(crowd.busy()), rt.spawn_local(crowd.busy())];
         let local = rt.spawn_local(victim(VICTIM));
         let shared = rt.spawn(victim(VICTIM));
         finished("FAIR-1", local.await);
@@ -189,10 +190,8 @@ where
 fn fair_3_two_tasks_that_wake_each_other_starve_nobody(rig: &Rig<'_>) {
     let rt = rig.rt();
     let crowd = Crowd::new(rig, "FAIR-3");
-    for _ in 0..enough_for_all(&rt) {
-        let [left, right] = others::pair(&crowd);
-        drop((rt.spawn(left), rt.spawn(right)));
-    }
+    let pairs = (0..enough_for_all(&rt)).flat_map(|_| others::pair(&crowd));
+    let _kept: Vec<_> = pairs.map(|player| rt.spawn(player)).collect();
     let over = crowd.clone();
     let victim = rt.spawn(async move {
         victim(VICTIM).await;

@@ -22,7 +22,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         Arc::new(Reordered(|_| Box::new(orders::YieldsToFront::default())))
     })
     .breaks(&["FAIR-1"])
-    .tolerates(&["WAKE-1"])
+    .tolerates(&["WAKE-1", "SHUTDOWN-1"]) // which has tasks that wake themselves beside others
     .over(Over::CURRENT),
     Mutant::twist(
         "M-FAIR-2b",
@@ -30,7 +30,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         || Arc::new(Reordered(|_| Box::new(orders::YieldsToFront::default()))),
     )
     .breaks(&["FAIR-1"])
-    .tolerates(&["WAKE-1"])
+    .tolerates(&["WAKE-1", "SHUTDOWN-1"]) // as above
     .detected(Detection::Hangs),
     Mutant::twist("M-FAIR-3", "Timers wake nobody while a task is ready.", || {
         Arc::new(starving::TimersWhenIdle)
@@ -58,7 +58,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         Arc::new(starving::RootGoesOn)
     })
     .breaks(&["FAIR-5"])
-    .tolerates(&["WAKE-1"])
+    // Roots that give way until something is so.
+    .tolerates(&["WAKE-1", "JOIN-1", "JOIN-3", "JOIN-6", "WAKE-10", "LEAK-1"])
     .over(Over::CURRENT),
 ];
 

@@ -1,8 +1,9 @@
 //! Mutants of the group PANIC.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
@@ -24,7 +25,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         || Arc::new(LosesThreads),
     )
     .breaks(&["PANIC-1"])
-    .tolerates(&["JOIN-6"])
+    .tolerates(&["JOIN-6", "CTX-4"]) // who panic, and the next are looked at
     .detected(Detection::Hangs),
     Mutant::twist("M-PANIC-1b", "The handle of a task that panicked has another payload.", || {
         Arc::new(OwnPayload)
@@ -102,7 +103,7 @@ impl OnPoll for Replaces {
         let polled = catch_unwind(AssertUnwindSafe(|| poll(future, cx)));
         polled.unwrap_or_else(|payload| {
             fired();
-            std::mem::forget(payload); // its destructor may panic
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(payload))); // its destructor may panic
             resume_unwind(Box::new("a task panicked"))
         })
     }
@@ -146,19 +147,24 @@ impl Twist for WakesInOneGo {
     }
 }
 
-/// Whom to wake when any timer is due: a wake too many is allowed.
+/// Whom to wake when any timer is due, by key: a wake too many is allowed.
 #[derive(Default)]
-struct Relay(Mutex<Vec<Waker>>);
+struct Relay(Mutex<BTreeMap<u64, Waker>>);
 
 impl Relay {
-    fn take(&self) -> Vec<Waker> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Not held while a waker is cloned, woken or dropped.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Waker>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> BTreeMap<u64, Waker> {
+        std::mem::take(&mut *self.lock())
     }
 }
 
 impl Wake for Relay {
     fn wake(self: Arc<Self>) {
-        let mut batch = self.take().into_iter();
+        let mut batch = self.take().into_values();
         let woken = catch_unwind(AssertUnwindSafe(|| batch.by_ref().for_each(Waker::wake)));
         woken.unwrap_or_else(|payload| {
             fired(); // what is left of the batch goes with it
@@ -190,16 +196,29 @@ impl Timer for Batches {
         slack: Duration,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Gone>> {
-        let waker = Waker::from(self.relay.clone());
-        let polled = self.timer().poll_until(key, at, slack, &mut Context::from_waker(&waker));
+        let relay = Waker::from(self.relay.clone());
+        let poll = |key: &mut Key| {
+            self.timer().poll_until(key, at, slack, &mut Context::from_waker(&relay))
+        };
+        let mut known = key.raw();
+        let mut polled = poll(key);
         if polled.is_pending() {
             let waker = cx.waker().clone();
-            self.relay.0.lock().unwrap_or_else(PoisonError::into_inner).push(waker);
+            known = key.raw();
+            let old = self.relay.lock().insert(known, waker);
+            drop(old);
+            polled = poll(key); // it may have come before the relay knew whom to wake
+        }
+        if polled.is_ready() {
+            let done = self.relay.lock().remove(&known);
+            drop(done);
         }
         polled
     }
 
     fn forget(&self, key: &mut Key) {
+        let given_up = self.relay.lock().remove(&key.raw());
+        drop(given_up);
         self.timer().forget(key);
     }
 }

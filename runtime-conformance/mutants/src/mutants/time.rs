@@ -23,7 +23,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         "Deadlines are truncated to whole milliseconds: timers fire up to 1 ms early.",
         || OnTimer::twist(|_| firing::RoundsDown),
     )
-    .breaks(&["TIME-1"]),
+    .breaks(&["TIME-1"])
+    .tolerates(&["CTX-10"]), // early abroad, too
     Mutant::twist("M-TIME-1b", "A timer begins to wait when it is first polled.", || {
         OnTimer::twist(|_| firing::StartsLate)
     })
@@ -50,7 +51,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         OnTimer::twist(|_| firing::OnlyLater::default())
     })
     .breaks(&["TIME-4"])
-    .tolerates(&["TIME-3", "TIME-6"])
+    .tolerates(&["TIME-3", "TIME-6", "CTX-10"])
     .detected(Detection::Hangs),
     // The table stands before the runtime's own: what is overwritten there is never woken, as if the
     // runtime's were keyed so, and every runtime can have it.
@@ -58,6 +59,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         OnTimer::twist(|inner| keeping::ByInstant::new(inner.clone()))
     })
     .breaks(&["TIME-8"])
+    .tolerates(&["PANIC-3"]) // timers of one instant are its subject
     .detected(Detection::Hangs),
     Mutant::twist("M-TIME-5b", "A timer that is dropped stays armed, with its waker.", || {
         OnTimer::twist(|_| keeping::ForgetsNothing)

@@ -46,10 +46,10 @@ pub(super) fn ctx_6_a_task_has_its_own_runtime_whoever_wakes_it(rig: &Rig<'_>) {
     let meeting = Arc::new(Meeting::default());
     let traveller = a.spawn(Traveller { rt: a.clone(), meeting: meeting.clone(), polls: 0 });
     let (wakes, scope) = (meeting.clone(), b.clone());
-    drop(a.spawn(async move {
+    let _kept = a.spawn(async move {
         wakes.polls_too.reached(3).await;
         scope.enter(|| wakes.wake());
-    }));
+    });
     let (blocks, home, away) = (rig.has(Cap::Block), a.clone(), b.clone());
     let children = rig.drive_while(&a, "CTX-6: a task that another runtime wakes", move || {
         let inside = away.clone();

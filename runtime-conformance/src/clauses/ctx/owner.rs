@@ -11,6 +11,7 @@ use runtime_traits::Handle;
 use super::name;
 use crate::rig::Rig;
 use crate::rt::Rt;
+use crate::toolbox::fence::fence;
 use crate::toolbox::{Tally, hand_poll};
 
 /// A future, or anything else, that notes which runtime is current where it is used and dropped.
@@ -102,7 +103,7 @@ pub(super) fn ctx_2_the_owner_is_current_in_its_tasks(rig: &Rig<'_>) {
     let seen = [&ends, &aborted, &parked, &unpolled].map(|w| (w.seen.clone(), w.place));
     let polled = [&ends, &aborted, &parked].map(|witness| witness.polled.clone());
     let (ends, aborted) = (rt.spawn(ends), rt.spawn(aborted));
-    drop(rt.spawn(parked));
+    let _kept = rt.spawn(parked);
     let here = Some(rt.handle().clone());
     rig.drive(&rt, "CTX-2: three tasks to be polled", async {
         expect_current(&rt, here.as_ref(), "the root");
@@ -113,7 +114,7 @@ pub(super) fn ctx_2_the_owner_is_current_in_its_tasks(rig: &Rig<'_>) {
         let ended = ends.await;
         assert!(ended.is_ok(), "CTX-2: a task resolved {ended:?}");
         aborted.abort();
-        let _ = aborted.await;
+        fence(rt.handle(), rt.handle().info().workers).await; // when it is dropped is CANCEL-1's
         expect_current(&rt, here.as_ref(), "the root after tasks");
     });
     drop(rt.spawn(unpolled)); // with workers it may be polled all the same

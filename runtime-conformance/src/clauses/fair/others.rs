@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use runtime_traits::io::Async;
 use runtime_traits::time::{Duration, sleep};
 
-use super::{Crowd, enough_for_all};
+use super::Crowd;
 use crate::rig::{Rig, await_outside};
 use crate::rt::Rt;
 use crate::toolbox::{Tally, WakerLab};
@@ -83,9 +83,7 @@ pub(super) fn fair_2_ready_tasks_do_not_starve_io(rig: &Rig<'_>) {
 fn beside_a_crowd(rig: &Rig<'_>, rt: &Rt, hang: &str, body: impl FnOnce(&Rt) + Send) {
     // Not counted: the thread that waits may be one that the machine does not run.
     let crowd = Crowd::uncounted("FAIR-2");
-    for _ in 0..enough_for_all(rt) {
-        drop(rt.spawn(crowd.busy()));
-    }
+    let _kept = crowd.spawn_enough_for_all(rt);
     rig.drive_while(rt, hang, || {
         body(rt);
         crowd.go_home();

@@ -38,9 +38,8 @@ pub(super) fn fair_5_a_task_behind_a_long_poll_is_taken_by_others(rig: &Rig<'_>)
 async fn spawn_and_block(rt: Rt, victims: usize, after_a_timer: bool) {
     pause(&rt, after_a_timer).await;
     let gates: Vec<_> = (0..victims).map(|_| Arc::new(new_gate())).collect();
-    for gate in gates.clone() {
-        drop(rt.spawn(async move { gate.open() }));
-    }
+    let open = |gate: Arc<Gate>| rt.spawn(async move { gate.open() });
+    let _kept: Vec<_> = gates.iter().cloned().map(open).collect();
     gates.iter().for_each(|gate| gate.wait());
 }
 
@@ -57,13 +56,12 @@ async fn pause(rt: &Rt, wanted: bool) {
 /// Wakes `victims` that are parked, and returns when they have finished.
 fn wake_and_block(rig: &Rig<'_>, rt: &Rt, victims: usize, after_a_timer: bool) {
     let parked: Vec<_> = (0..victims).map(|_| Probe::new(2)).collect();
-    let mut records = Vec::new();
-    let mut gates = Vec::new();
+    let (mut records, mut gates, mut joins) = (Vec::new(), Vec::new(), Vec::new());
     for (probe, record) in parked {
         let gate = Arc::new(new_gate());
         gates.push(gate.clone());
         records.push(record);
-        drop(rt.spawn(async move {
+        joins.push(rt.spawn(async move {
             probe.await;
             gate.open();
         }));
@@ -116,9 +114,7 @@ pub(super) fn fair_5_the_root_and_tasks_alternate(rig: &Rig<'_>) {
         });
     }
     let crowd = Crowd::new(rig, "FAIR-5");
-    for _ in 0..super::enough_for_all(&rt) {
-        drop(rt.spawn(crowd.busy()));
-    }
+    let _kept = crowd.spawn_enough_for_all(&rt);
     rig.drive(&rt, "FAIR-5: a root beside tasks that always wake themselves", victim(VICTIM));
     crowd.go_home();
     rig.shutdown(rt);

@@ -10,6 +10,7 @@ use std::thread;
 use super::{Expected, quietly};
 use crate::rig::{Rig, await_outside};
 use crate::rt::{Owned, Rt};
+use crate::toolbox::fence::fence;
 use crate::toolbox::{Tally, Tracked};
 use crate::usable::use_all;
 
@@ -98,9 +99,7 @@ async fn unclaimed<T: Send + 'static>(
         return go.add();
     }
     go.add();
-    while !join.is_finished() {
-        crate::toolbox::fence::GiveWay::default().await;
-    }
+    fence(rt.handle(), rt.handle().info().workers).await;
     dropped(join, "a handle with an output or a payload");
 }
 
@@ -130,9 +129,9 @@ fn with_armed_tasks(rig: &Rig<'_>) -> (Owned, Vec<crate::rt::Join<()>>) {
     let (armed, polled): (Vec<_>, Vec<_>) = (0..8).map(|_| Armed::new(false)).unzip();
     let mut joins: Vec<_> = armed.into_iter().map(|armed| rt.spawn(armed)).collect();
     let peaceful = Tracked::once("what a task holds beside others whose destructors panic");
-    drop(rt.spawn(async move {
+    joins.push(rt.spawn(async move {
         let _peaceful = peaceful;
-        pending::<()>().await;
+        pending().await
     }));
     rig.drive(&rt, "PANIC-2: the first poll of eight tasks", async {
         for polled in &polled {

@@ -13,22 +13,28 @@ use crate::usable::use_all;
 /// How many tasks there are, and how many of them do not panic for one that does.
 const TASKS: usize = 1_000;
 const EVERY: usize = 10;
+/// How many of them are there at once: how many a runtime takes is TASK-1's.
+const AT_ONCE: usize = 40;
 /// How many local ones.
 const LOCALS: usize = 60;
 
 /// PANIC-1: a panic in a poll is contained: the handle has it, payload and all, and workers, other
 /// tasks, timers and sockets go on.
 ///
-/// Method: a thousand tasks, of which every tenth panics, in turn at the first poll and after a wake.
-/// Each of the others must give its answer, each of these its number. Then everything else is used.
+/// Method: a thousand tasks, forty at a time, of which every tenth panics, in turn at the first poll
+/// and after a wake. Each of the others must give its answer, each of these its number. Then everything
+/// else is used.
 ///
 /// If this fails, look for a thread that ends with the task it polled.
 pub(super) fn panic_1_a_panic_in_a_poll_goes_to_the_handle(rig: &Rig<'_>) {
     quietly();
     let rt = rig.rt();
     rig.drive(&rt, "PANIC-1: a thousand tasks, every tenth of which panics", async {
-        let tasks: Vec<_> = (0..TASKS).map(|number| rt.spawn(may_panic(number))).collect();
-        check(tasks, "a task").await;
+        for first in (0..TASKS).step_by(AT_ONCE) {
+            let numbers = first..first + AT_ONCE;
+            let tasks: Vec<_> = numbers.clone().map(|one| rt.spawn(may_panic(one))).collect();
+            check(numbers.zip(tasks), "a task").await;
+        }
         use_all(rig, &rt, "PANIC-1", "after a hundred panics").await;
     });
     rig.drive(&rt, "PANIC-1: a root afterwards", use_all(rig, &rt, "PANIC-1", "in another root"));
@@ -43,12 +49,12 @@ pub(super) fn panic_1_a_panic_of_a_local_task_goes_to_the_handle(rig: &Rig<'_>) 
     rig.drive(&rt, "PANIC-1: local tasks, every tenth of which panics", async {
         let of_root = locals(&rt);
         if !lacks_home(&of_root) {
-            check(of_root, "a local task").await;
+            check((0..).zip(of_root), "a local task").await;
         }
         let of_task = rt.spawn(async move {
             let of_task = locals(&inside);
             if !lacks_home(&of_task) {
-                check(of_task, "a task's local task").await;
+                check((0..).zip(of_task), "a task's local task").await;
             }
         });
         let outcome = of_task.await;
@@ -81,8 +87,8 @@ async fn may_panic(number: usize) -> usize {
     }
 }
 
-async fn check(tasks: Vec<Join<usize>>, what: &str) {
-    for (number, task) in tasks.into_iter().enumerate() {
+async fn check(tasks: impl Iterator<Item = (usize, Join<usize>)>, what: &str) {
+    for (number, task) in tasks {
         let outcome = task.await;
         match number % EVERY {
             0 => check_panic(outcome, number, what),

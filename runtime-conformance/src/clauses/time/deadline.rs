@@ -38,15 +38,16 @@ pub(super) fn time_1_never_fires_early(rig: &Rig<'_>) {
     rig.drive(&rt, "TIME-1: 500 timers of up to 20 ms", async {
         for _ in 0..BATCHES {
             let done = Arc::new(Tally::new());
-            for _ in 0..AT_ONCE {
+            let spawn = |_| {
                 let (early, done) = (early.clone(), done.clone());
                 let watched = watch(rt.clone(), delay(), Patience::Wakes);
-                drop(rt.spawn(async move {
+                rt.spawn(async move {
                     let found = watched.await;
                     early.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
                     done.add();
-                }));
-            }
+                })
+            };
+            let _kept: Vec<_> = (0..AT_ONCE).map(spawn).collect();
             done.reached(AT_ONCE).await;
         }
         for _ in 0..WATCHED {

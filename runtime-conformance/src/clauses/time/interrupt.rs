@@ -1,9 +1,11 @@
 //! TIME-4: an earlier deadline interrupts a driver that sleeps for a later one.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::net::{TcpListener, TcpStream};
 use std::pin::Pin;
 use std::task::{Poll, Waker};
 use std::thread;
+use std::time::Instant;
 
 use runtime_traits::time::{Duration, Sleep};
 
@@ -11,19 +13,19 @@ use super::{HOUR, now, poll_once, sleep_on};
 use crate::Cap;
 use crate::rig::{Rig, await_outside};
 use crate::rt::Rt;
-use crate::toolbox::{Stress, kernel};
+use crate::toolbox::{Stress, hand_poll, kernel};
 
 /// How often the driver is interrupted, each time in another way.
 const ROUNDS: usize = 32;
-/// How often we look whether everybody sleeps before we go on without having seen it.
-const LOOKS: usize = 200;
+/// For how long we look whether everybody sleeps before we go on without having seen it.
+const LOOKING: Duration = Duration::from_millis(20);
 /// The deadline that comes too late if the driver does not hear of it.
 const SOON: Duration = Duration::from_millis(2);
 
 /// TIME-4: a timer that is made for, or reset to, an earlier deadline from any thread interrupts a
 /// driver that already sleeps for a later one.
 ///
-/// Method: a task waits for an hour, another for a byte that never comes. When every thread of the
+/// Method: one timer waits for an hour, and a source for a byte that never comes. When every thread of the
 /// process sleeps, says the kernel, somebody wants to be woken in 2 ms: a thread that belongs to no
 /// runtime, or a task; with a new timer, or with one that is moved here from an hour. If the driver is
 /// not told, that is a hang. The witness counts how often all threads were seen asleep.
@@ -37,8 +39,7 @@ pub(super) fn time_4_an_earlier_deadline_interrupts_the_driver(rig: &Rig<'_>) {
         return the_earlier_comes_first(rig);
     }
     let rt = rig.rt();
-    let later = sleep_on(&rt, HOUR);
-    drop(rt.spawn(later));
+    let later = rt.enter(|| an_hour(&rt));
     let silent = rig.has(Cap::Fd).then(|| wait_for_a_byte(rig, &rt));
     let of: &Rt = &rt;
     let asleep =
@@ -46,18 +47,22 @@ pub(super) fn time_4_an_earlier_deadline_interrupts_the_driver(rig: &Rig<'_>) {
             (0..ROUNDS).map(|round| u64::from(interrupt(of, round))).sum()
         });
     rig.witness("everybody asleep", asleep, ROUNDS as u64 / 4);
+    drop((later, silent));
     rig.shutdown(rt);
-    drop(silent);
+}
+
+/// A timer that is pending. By hand: a task that waits may be polled meanwhile, which is TASK-8's.
+fn an_hour(rt: &Rt) -> Sleep {
+    let mut timer = sleep_on(rt, HOUR);
+    let first = poll_once(&mut timer, Waker::noop());
+    assert!(first.is_pending(), "TIME-4: an hour passed at once");
+    timer
 }
 
 /// Wants to be woken soon, in one of four ways; whether everybody was seen asleep before.
 fn interrupt(rt: &Rt, round: usize) -> bool {
     let moves = round % 2 == 1;
-    let mut timer = sleep_on(rt, HOUR);
-    if moves {
-        let first = poll_once(&mut timer, Waker::noop());
-        assert!(first.is_pending(), "TIME-4: an hour passed at once");
-    }
+    let mut timer = if moves { an_hour(rt) } else { sleep_on(rt, HOUR) };
     let asleep = everybody_sleeps();
     if moves {
         timer.reset(now(rt) + SOON);
@@ -81,21 +86,29 @@ fn everybody_sleeps() -> bool {
     let me = kernel::this_thread().unwrap_or_default();
     let others_sleep =
         || kernel::threads().iter().all(|thread| thread.id == me || thread.state == 'S');
-    (0..LOOKS).any(|_| {
+    let late = Instant::now() + LOOKING;
+    loop {
         thread::yield_now();
-        others_sleep()
-    })
+        if others_sleep() {
+            return true;
+        }
+        if Instant::now() >= late {
+            return false;
+        }
+    }
 }
 
-/// A task that waits for what never comes; its peer.
-fn wait_for_a_byte(rig: &Rig<'_>, rt: &Rt) -> std::net::TcpStream {
-    let listener = rig.setup("a listener", std::net::TcpListener::bind("127.0.0.1:0"));
+/// A future that waits for what never comes; its peer.
+fn wait_for_a_byte(rig: &Rig<'_>, rt: &Rt) -> (Pin<Box<dyn Future<Output = ()>>>, TcpStream) {
+    let listener = rig.setup("a listener", TcpListener::bind("127.0.0.1:0"));
     let address = rig.setup("its address", listener.local_addr());
-    let ours = rig.setup("a connection", std::net::TcpStream::connect(address));
+    let ours = rig.setup("a connection", TcpStream::connect(address));
     let (peer, _) = rig.setup("its other end", listener.accept());
     let ours = rig.setup("a source", runtime_traits::io::Async::new_on(rt.handle(), ours));
-    drop(rt.spawn(async move { _ = ours.readable().await }));
-    peer
+    let mut silent = Box::pin(async move { _ = ours.readable().await });
+    let first = hand_poll(&mut silent, Waker::noop());
+    assert!(first.is_pending(), "TIME-4: a silent socket was readable");
+    (silent, peer)
 }
 
 /// The same without a driver that sleeps: the clock is virtual.
@@ -138,7 +151,7 @@ const SHORT_SPREAD: u64 = 400;
 /// published after.
 pub(super) fn time_4_nor_is_it_lost_while_the_driver_lies_down(rig: &Rig<'_>) {
     let rt = rig.rt();
-    drop(rt.spawn(sleep_on(&rt, HOUR)));
+    let later = rt.enter(|| an_hour(&rt));
     let before = kernel::voluntary_switches();
     let (mut random, rounds) = (rig.random(), rig.rounds(RACES));
     let of: &Rt = &rt;
@@ -154,6 +167,7 @@ pub(super) fn time_4_nor_is_it_lost_while_the_driver_lies_down(rig: &Rig<'_>) {
     let known = !kernel::threads().is_empty();
     let slept = kernel::voluntary_switches().saturating_sub(before);
     rig.witness("sleeps", if known { slept } else { u64::MAX }, 20);
+    drop(later);
     rig.shutdown(rt);
 }
 
@@ -172,9 +186,7 @@ fn arm_again_and_again(rt: &Rt, seed: u64, rounds: usize) {
 
 /// A timer that was pending for an hour and is now for less.
 fn moved_here(rt: &Rt, short: Duration) -> Sleep {
-    let mut timer = sleep_on(rt, HOUR);
-    let first = poll_once(&mut timer, Waker::noop());
-    assert!(first.is_pending(), "TIME-4: an hour passed at once");
+    let mut timer = an_hour(rt);
     timer.reset(now(rt) + short);
     timer
 }

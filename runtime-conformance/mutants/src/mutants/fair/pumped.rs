@@ -75,8 +75,8 @@ struct State {
 }
 
 thread_local! {
-    /// The pump that runs a job on this thread.
-    static HERE: Cell<Option<usize>> = const { Cell::new(None) };
+    /// The pump that runs a job on this thread: whose, by address, and its number.
+    static HERE: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
 }
 
 impl Scheduler {
@@ -112,13 +112,19 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Tells schedulers apart.
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
     /// Puts a job in its place and calls a pump for it; gives it back after the end.
     fn push(&self, job: Runnable, came: Came) -> Result<(), Runnable> {
         let mut state = self.lock();
         if state.closed {
             return Err(job);
         }
-        state.order.push(job, came, HERE.get());
+        let here = HERE.get().filter(|(whose, _)| *whose == self.address());
+        state.order.push(job, came, here.map(|(_, pump)| pump));
         let pump = state.idle.pop();
         drop(state);
         pump.into_iter().for_each(Waker::wake);
@@ -203,7 +209,7 @@ impl Future for Pump {
         };
         drop(state);
         self.idle = false;
-        let before = HERE.replace(Some(self.number));
+        let before = HERE.replace(Some((self.shared.address(), self.number)));
         let ran = job.run();
         HERE.set(before);
         if let Ran::Yielded(again) = ran {

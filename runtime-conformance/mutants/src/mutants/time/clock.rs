@@ -2,9 +2,9 @@
 
 use std::any::{Any, TypeId};
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::future::pending;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -25,7 +25,14 @@ const OLD: Instant = Instant::from_nanos((1 << 30) * 1_000_000);
 
 /// Deadlines that never come, by key.
 #[derive(Default)]
-pub(super) struct DiesOfAge(Mutex<HashMap<u64, ()>>);
+pub(super) struct DiesOfAge(Mutex<HashSet<u64>>);
+
+impl DiesOfAge {
+    /// Not held while the runtime is called, which clones wakers.
+    fn lock(&self) -> MutexGuard<'_, HashSet<u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl OnPoll for DiesOfAge {
     fn poll_until(
@@ -35,13 +42,12 @@ impl OnPoll for DiesOfAge {
         at: Instant,
         cx: &mut Context<'_>,
     ) -> Polled {
-        let mut far = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if at == Instant::MAX {
             let polled = inner.poll_until(key, at, Duration::ZERO, cx);
-            far.insert(key.raw(), ());
+            self.lock().insert(key.raw());
             return polled;
         }
-        if inner.now() > OLD && at > inner.now() && !far.is_empty() {
+        if inner.now() > OLD && at > inner.now() && !self.lock().is_empty() {
             fired();
             return inner.poll_until(key, Instant::MAX, Duration::ZERO, cx);
         }
@@ -49,7 +55,7 @@ impl OnPoll for DiesOfAge {
     }
 
     fn forget(&self, inner: &dyn Timer, key: &mut Key) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key.raw());
+        self.lock().remove(&key.raw());
         inner.forget(key);
     }
 }
@@ -111,10 +117,11 @@ impl OnPoll for Polls {
         // As a driver that waits for whole milliseconds: it wakes in the last one.
         let wakes = Instant::from_nanos(at.as_nanos() - 999_999);
         let polled = inner.poll_until(key, wakes, Duration::ZERO, cx);
-        if polled.is_ready() {
+        if polled == Poll::Ready(Ok(())) {
             cx.waker().wake_by_ref(); // it came just now
+            return Poll::Pending;
         }
-        Poll::Pending
+        polled
     }
 }
 

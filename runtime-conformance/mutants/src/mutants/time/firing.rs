@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -111,6 +111,18 @@ impl OnPoll for Wraps {
 #[derive(Default)]
 pub(super) struct DoesNotRing(Mutex<HashMap<u64, Instant>>);
 
+impl DoesNotRing {
+    /// Not held while the runtime is called, which clones wakers.
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The earliest deadline of others after `at`.
+    fn sleeps_until(&self, at: Instant) -> Option<Instant> {
+        self.lock().values().filter(|other| **other > at).min().copied()
+    }
+}
+
 impl OnPoll for DoesNotRing {
     fn poll_until(
         &self,
@@ -119,24 +131,22 @@ impl OnPoll for DoesNotRing {
         at: Instant,
         cx: &mut Context<'_>,
     ) -> Polled {
-        let mut armed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        armed.remove(&key.raw());
+        self.lock().remove(&key.raw());
         if Handle::try_current().is_err() && inner.now() < at {
-            let sleeps_until = armed.values().filter(|other| **other > at).min().copied();
-            if let Some(later) = sleeps_until {
+            if let Some(later) = self.sleeps_until(at) {
                 fired();
                 return inner.poll_until(key, later, Duration::ZERO, cx);
             }
         }
         let polled = inner.poll_until(key, at, Duration::ZERO, cx);
         if polled.is_pending() && Handle::try_current().is_ok() {
-            armed.insert(key.raw(), at);
+            self.lock().insert(key.raw(), at);
         }
         polled
     }
 
     fn forget(&self, inner: &dyn Timer, key: &mut Key) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key.raw());
+        self.lock().remove(&key.raw());
         inner.forget(key);
     }
 }
@@ -148,6 +158,11 @@ impl OnPoll for DoesNotRing {
 struct Pending(Mutex<HashMap<u64, Instant>>);
 
 impl Pending {
+    /// Not held while the runtime is called, which clones wakers.
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Polls with the deadline that `choose` takes from the one before and the new one.
     fn poll(
         &self,
@@ -155,21 +170,20 @@ impl Pending {
         cx: &mut Context<'_>,
         choose: fn(Instant, Instant) -> Instant,
     ) -> Polled {
-        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = pending.remove(&key.raw());
+        let before = self.lock().remove(&key.raw());
         let chosen = before.map_or(at, |before| choose(before, at));
         if chosen != at {
             fired();
         }
         let polled = inner.poll_until(key, chosen, Duration::ZERO, cx);
         if polled.is_pending() {
-            pending.insert(key.raw(), chosen);
+            self.lock().insert(key.raw(), chosen);
         }
         polled
     }
 
     fn forget(&self, inner: &dyn Timer, key: &mut Key) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key.raw());
+        self.lock().remove(&key.raw());
         inner.forget(key);
     }
 }
