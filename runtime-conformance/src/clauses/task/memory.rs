@@ -25,7 +25,7 @@ use crate::twist::Movable;
 pub(super) fn task_5_the_future_is_dropped_before_the_handle_is_ready(rig: &Rig<'_>) {
     let rt = rig.rt();
     rig.drive(&rt, "TASK-5: tasks to end", async {
-        for round in 0..200 {
+        for round in 0..40 {
             let (parks, panics) = (round % 2 == 1, rig.has(Cap::Unwind) && round % 4 > 1);
             let dropped = Arc::new(AtomicBool::new(false));
             let flag = dropped.clone();
