@@ -7,6 +7,7 @@
 //! | [`WakeCount`], [`WakerLab`] | what is done to a waker, and wakers that do something back |
 //! | [`hand_poll`], [`foreign::block_on`] | polling without a runtime |
 //! | [`fence`](fence::fence) | "nothing more happens" |
+//! | [`in_waves`] | thousands of tasks, few of which are new |
 //! | [`Stress`] | many rounds in bounded time, with random pauses |
 //! | [`kernel`], [`cpu`] | what the system knows: descriptors, threads, CPU time |
 //! | [`AtDrop`], [`within_watchdog`] | destructors that do something; a call that must return |
@@ -22,6 +23,7 @@ pub(crate) mod registry;
 mod stress;
 mod tally;
 mod waker;
+mod waves;
 
 pub mod cpu;
 pub mod fence;
@@ -37,3 +39,4 @@ pub use registry::{Count, Tracked};
 pub use stress::Stress;
 pub use tally::Tally;
 pub use waker::{WakeCount, hand_poll};
+pub(crate) use waves::in_waves;

@@ -140,6 +140,7 @@ fn dispatch_during_shutdown(
         probe.await;
     });
     rig.drive(&rt, "SHUTDOWN-3: the first poll of a task", record.polls().reached(1));
+    record.forget_waker();
     rig.shutdown(rt);
     let outcome = await_outside("SHUTDOWN-3: the handle of a task that was parked", parked);
     assert_cancelled(&outcome, "a task that was parked at shutdown");

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use runtime_conformance::Subject;
 use runtime_conformance::twist::{AnyFuture, AnyJoin, AnyOutput, Twist, fired};
-use runtime_traits::hooks::{Key, Timer};
+use runtime_traits::hooks::{Key, State, Timer};
 use runtime_traits::time::Instant;
 use runtime_traits::{Gone, Handle, JoinError, Refused};
 
@@ -26,14 +26,16 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         || Arc::new(later::Aborts(later::Rule::OnlyNoted)),
     )
     .breaks(&["CANCEL-1"])
-    .tolerates(&["SHUTDOWN-2"])
+    // They wait for the destructors of tasks that were aborted and are not woken.
+    .tolerates(&["SHUTDOWN-2", "BLOCKON-4", "PANIC-2", "LEAK-4"])
     .detected(Detection::Hangs),
     Mutant::twist(
         "M-CANCEL-2",
         "The handle resolves cancelled before the destructor runs, which a helper thread is given.",
         || Arc::new(DestroysLater),
     )
-    .breaks(&["CANCEL-5"]),
+    .breaks(&["CANCEL-5"])
+    .tolerates(&["SHUTDOWN-1", "BLOCKON-4"]), // they look once a handle is ready, or all has ended
     Mutant::twist(
         "M-CANCEL-3",
         "An abort of a finished task discards its output: the handle says cancelled.",
@@ -72,7 +74,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         Arc::new(DropsInline)
     })
     .breaks(&["CANCEL-6"])
-    .tolerates(&["CTX-2"]),
+    // Nothing is current there, if the aborter is nowhere; a destructor's panic is the aborter's.
+    .tolerates(&["CTX-2", "SHUTDOWN-1", "PANIC-2"]),
     Mutant::twist(
         "M-CANCEL-15",
         "A join handle that is dropped leaves its waker with the task, which wakes it at its end.",
@@ -84,7 +87,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         Arc::new(NeverForgets)
     })
     .breaks(&["CANCEL-8"])
-    .tolerates(&["TIME-5", "TIME-6", "LEAK-2"]),
+    .tolerates(&["TIME-5", "TIME-6", "LEAK-2", "LEAK-4"]),
 ];
 
 pub(crate) const IMPOSSIBLE: &[Impossible] = &[];
@@ -104,19 +107,32 @@ struct DestroysLater;
 
 impl Twist for DestroysLater {
     fn spawn(&self, rt: &Handle, future: AnyFuture) -> Box<dyn AnyJoin> {
-        Box::new(rt.spawn(wrapped(future, Later)))
+        Box::new(rt.spawn(wrapped(future, Later { rt: rt.clone(), over: false })))
     }
 }
 
-/// Hands what is left of its future to another thread.
-struct Later;
+/// Hands what is left of its future to another thread, unless that has ended, or all has.
+struct Later {
+    rt: Handle,
+    /// The future was ready, or panicked.
+    over: bool,
+}
 
 impl OnPoll for Later {
+    fn poll(&mut self, future: &mut Option<AnyFuture>, cx: &mut Context<'_>) -> Poll<AnyOutput> {
+        self.over = true;
+        let polled = poll(future, cx);
+        self.over = polled.is_ready();
+        polled
+    }
+
     fn on_drop(&mut self, future: &mut Option<AnyFuture>) {
-        if let Some(future) = future.take() {
-            fired();
-            thread::spawn(move || drop(future));
+        if self.over || self.rt.info().state != State::Running {
+            return;
         }
+        let (rt, left) = (self.rt.clone(), future.take());
+        fired();
+        thread::spawn(move || rt.enter(|| drop(left)));
     }
 }
 
@@ -288,36 +304,34 @@ impl Twist for LeavesWaker {
     fn spawn(&self, rt: &Handle, future: AnyFuture) -> Box<dyn AnyJoin> {
         let left = Left::default();
         let inner = rt.spawn(wrapped(future, left.clone()));
-        Join::boxed(Box::new(inner), left)
+        Join::boxed(Box::new(inner), Leaves { waker: None, left })
     }
 }
 
-/// The waker of whoever polled the handle last.
+/// The waker of whoever polled the handle last; where it is left.
+struct Leaves {
+    waker: Option<Waker>,
+    left: Left,
+}
+
+/// What a handle left.
 #[derive(Clone, Default)]
 struct Left(Arc<Mutex<Option<Waker>>>);
 
-impl OnJoin for Left {
+impl OnJoin for Leaves {
     fn poll_join(
         &mut self,
         inner: &mut dyn AnyJoin,
         cx: &mut Context<'_>,
     ) -> Poll<Result<AnyOutput, JoinError>> {
         let polled = inner.poll_join(cx);
-        if polled.is_pending() {
-            let waker = Some(cx.waker().clone());
-            let old = std::mem::replace(
-                &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner),
-                waker,
-            );
-            drop(old);
-        } else {
-            self.take();
-        }
+        self.waker = polled.is_pending().then(|| cx.waker().clone());
         polled
     }
 
     fn on_drop(&mut self, _: &mut dyn AnyJoin) {
-        fired(); // and nothing else: that is the fault
+        fired();
+        *self.left.0.lock().unwrap_or_else(PoisonError::into_inner) = self.waker.take();
     }
 }
 

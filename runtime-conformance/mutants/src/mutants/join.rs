@@ -19,6 +19,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         Arc::new(FirstWakerWins)
     })
     .breaks(&["JOIN-3"])
+    .tolerates(&["PANIC-3"]) // which polls a handle with one waker after the other
     .detected(Detection::Hangs),
     Mutant::twist("M-JOIN-2", "Dropping the handle of a parked task aborts it.", || {
         Arc::new(AbortsOnDrop)
@@ -36,18 +37,20 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         || Arc::new(LeaksOutputs),
     )
     .breaks(&["JOIN-1", "JOIN-6"])
-    .tolerates(&["LEAK-1"]),
+    .tolerates(&["LEAK-1", "WAKE-7"]), // WAKE-7: its destructor has no chance to call back
     Mutant::twist(
         "M-JOIN-5b",
         "Awaited inside another runtime, the handle is never woken.",
         || Arc::new(NotAbroad),
     )
     .breaks(&["JOIN-5"])
+    .tolerates(&["CTX-6"]) // a task of one runtime that is awaited inside another
     .detected(Detection::Hangs),
     Mutant::twist("M-JOIN-6", "A panicking output unwinds into who drops the handle.", || {
         Arc::new(DropsOutputsOpenly)
     })
-    .breaks(&["JOIN-6"]),
+    .breaks(&["JOIN-6"])
+    .tolerates(&["PANIC-2"]), // an output whose destructor panics is one of its cases
     Mutant::twist("M-JOIN-7", "Polling a handle again after its output ends the process.", || {
         Arc::new(AbortsOnSecondPoll)
     })
@@ -79,7 +82,11 @@ impl OnJoin for First {
         if !first.will_wake(cx.waker()) {
             fired();
         }
-        inner.poll_join(&mut Context::from_waker(first))
+        let polled = inner.poll_join(&mut Context::from_waker(first));
+        if polled.is_ready() {
+            self.0 = None;
+        }
+        polled
     }
 }
 

@@ -61,7 +61,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     .detected(Detection::Hangs),
     Mutant::twist(
         "M-LOCAL-6",
-        "`spawn_local` on a thread that is no home keeps the task in a list of that thread.",
+        "`spawn_local` on a thread of nobody's keeps the task in a list of that thread.",
         || Arc::new(KeepsAway),
     )
     .breaks(&["LOCAL-5"]),
@@ -258,7 +258,8 @@ impl Twist for KeepsAway {
     fn spawn_local(&self, rt: &Handle, future: AnyLocal) -> Box<dyn AnyJoin> {
         let home = rt.runtime().local_spawner().and_then(|spawner| spawner.home());
         HOME.set(HOME.get() || home.is_some());
-        if !HOME.get() {
+        // Roots and tasks are spared: whoever looks for a home asks there first.
+        if !HOME.get() && Handle::try_current().is_err() {
             fired();
             KEPT.with_borrow_mut(|kept| kept.push(future));
             return Box::new(Never);

@@ -13,7 +13,7 @@ use runtime_traits::time::sleep;
 
 use crate::rig::{Rig, await_outside, let_time_pass_until, timer};
 use crate::rt::Rt;
-use crate::toolbox::{Tally, WakerLab, fence};
+use crate::toolbox::{AtDrop, Tally, WakerLab, fence};
 
 /// Polls `future` once, when it has to wait, and drops it. Its waker must be free then; whether it is
 /// woken later is asked afterwards.
@@ -41,16 +41,17 @@ fn assert_unwoken(what: &str, lab: &WakerLab) {
 /// CANCEL-8: a join handle that is dropped while pending releases its waker.
 ///
 /// Method: the handle of a waiting task is polled with two wakers in turn and dropped. Then the task
-/// ends. A fence later neither waker was woken, and nobody holds one.
+/// ends, whichever way. A fence later neither waker was woken, and nobody holds one.
 ///
 /// If this fails, look for a handle that leaves its waker with the task.
 pub(super) fn cancel_8_a_dropped_join_handle_lets_go(rig: &Rig<'_>) {
     let rt = rig.rt();
     let (may_end, ended) = (Arc::new(Tally::new()), Arc::new(Tally::new()));
     let (waits_for, says) = (may_end.clone(), ended.clone());
+    let at_drop = AtDrop::new(move || says.add());
     let mut handle = Box::pin(rt.spawn(async move {
+        let _at_drop = at_drop;
         waits_for.reached(1).await;
-        says.add();
     }));
     let first = WakerLab::new();
     poll("a join handle", &mut handle, &first);

@@ -38,9 +38,7 @@ pub(super) fn join_1_each_output_is_dropped_once(rig: &Rig<'_>) {
         let task = rt.spawn(async { aborted });
         finished(&task).await;
         task.abort();
-        let ended = task.await;
-        assert!(ended.is_ok(), "JOIN-1: finished, then aborted, a task resolved {:?}", ended.err());
-        drop(ended);
+        drop(task.await); // as what it resolves is CANCEL-3's business
         let task = rt.spawn(async { unclaimed });
         finished(&task).await;
         left = Some(task);

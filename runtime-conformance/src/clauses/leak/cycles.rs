@@ -11,7 +11,7 @@ use super::wait_until_released;
 use crate::Cap;
 use crate::rig::Rig;
 use crate::rt::{Join, Rt};
-use crate::toolbox::{Gate, Probe, Tally, Tracked, WakerLab, hand_poll};
+use crate::toolbox::{Gate, Probe, Tally, Tracked, WakerLab, hand_poll, in_waves};
 
 const HOUR: std::time::Duration = std::time::Duration::from_secs(3600);
 
@@ -165,7 +165,7 @@ pub(super) fn leak_1_what_outlives_the_runtime_is_released(rig: &Rig<'_>) {
     wait_until_released(&lab, "LEAK-1: the release of every waker that was given out");
 }
 
-/// Aborts tasks whose handles were polled, and drops or awaits these.
+/// Aborts tasks whose handles were polled, and drops these, or polls them again.
 async fn abort_awaited(rt: &Rt, lab: &WakerLab) {
     for round in 0..MANY / 10 {
         let (probe, record) = Probe::new(usize::MAX);
@@ -174,28 +174,26 @@ async fn abort_awaited(rt: &Rt, lab: &WakerLab) {
         let first = hand_poll(&mut task, &lab.waker());
         assert!(first.is_pending(), "LEAK-1: a parked task was finished");
         task.abort();
+        record.waker().into_iter().for_each(Waker::wake);
         if round % 2 == 0 {
-            let _ = task.await;
+            record.drops().reached(1).await;
+            let _ = hand_poll(&mut task, &lab.waker());
         }
     }
 }
 
 /// Tasks whose waker is cloned and dropped without a wake.
 async fn unused_wakers(rt: &Rt) {
-    let done = Arc::new(Tally::new());
-    for _ in 0..MANY {
-        let done = done.clone();
-        drop(rt.spawn(async move {
-            let _tracked = Tracked::once("a task whose wakers were not used");
-            let clones = poll_fn(|cx| Poll::Ready([cx.waker().clone(), cx.waker().clone()])).await;
-            drop(clones);
-            done.add();
-        }));
-    }
-    done.reached(MANY).await;
+    let uses_none = |_| async {
+        let _tracked = Tracked::once("a task whose wakers were not used");
+        let clones = poll_fn(|cx| Poll::Ready([cx.waker().clone(), cx.waker().clone()])).await;
+        drop(clones);
+    };
+    drop(in_waves(rt, (0..MANY).map(uses_none)).await);
 }
 
-/// Tasks whose only waker is dropped right after it woke, with a handle and without.
+/// Tasks whose only waker is dropped right after it woke, with a handle and without. (When they end, if
+/// it was during their poll, is WAKE-2's business.)
 async fn woken_and_dropped(rt: &Rt) {
     for round in 0..MANY / 10 {
         let (probe, record) = Probe::new(2);
@@ -207,7 +205,6 @@ async fn woken_and_dropped(rt: &Rt) {
             waker.wake_by_ref();
             drop(waker);
         }
-        record.drops().reached(1).await;
         drop(handle);
     }
 }

@@ -12,9 +12,9 @@ use runtime_traits::time::{sleep, timeout};
 
 use crate::Cap;
 use crate::rig::Rig;
-use crate::rt::Rt;
+use crate::rt::{Join, Rt};
 use crate::toolbox::fence::GiveWay;
-use crate::toolbox::{Gate, Probe, Record, Tally, WakerLab};
+use crate::toolbox::{Flag, Gate, Tally, WakerLab};
 use crate::watchdog;
 
 /// A waker that is counted, and whose wakes can be awaited.
@@ -83,7 +83,8 @@ async fn ends_twice<F: Future>(op: &str, make: impl Fn() -> F, cause: impl FnOnc
 pub(super) fn leak_2_tasks_and_timers_keep_no_waker(rig: &Rig<'_>) {
     let rt = rig.rt();
     rig.drive(&rt, "LEAK-2: operations that are given up, and that end", async {
-        joining(&rt).await;
+        let may_end = Arc::new(Flag::new());
+        ends_twice("joining a task", || waiting(&rt, &may_end), || may_end.raise()).await;
         if rig.has(Cap::Time) {
             let moment = Duration::from_millis(3);
             ends_twice("sleep", || rt.enter(|| sleep(moment)), || ()).await;
@@ -102,38 +103,14 @@ pub(super) fn leak_2_tasks_and_timers_keep_no_waker(rig: &Rig<'_>) {
     rig.shutdown(rt);
 }
 
-/// The handle of a task that ends, is aborted, or is let go.
-async fn joining(rt: &Rt) {
-    let records: std::cell::RefCell<Vec<Arc<Record>>> = std::cell::RefCell::default();
-    let make = || {
-        let (probe, record) = Probe::new(2);
-        records.borrow_mut().push(record);
-        rt.spawn(probe)
-    };
-    let parked = |record: Arc<Record>| async move { record.polls().reached(1).await };
-    let watched = Watched::new();
-    let mut task = make();
-    let record = records.borrow()[0].clone();
-    parked(record.clone()).await;
-    assert!(watched.poll(pin!(&mut task)).is_pending(), "LEAK-2: a parked task was finished");
-    wake(&record);
-    watched.wakes.reached(1).await;
-    assert!(watched.poll(pin!(&mut task)).is_ready(), "LEAK-2: a task that woke was not finished");
-    watched.is_alone("joining a task", "completed").await;
-
-    let watched = Watched::new();
-    let mut task = make();
-    let record = records.borrow()[1].clone();
-    parked(record.clone()).await;
-    assert!(watched.poll(pin!(&mut task)).is_pending(), "LEAK-2: a parked task was finished");
-    drop(task);
-    wake(&record);
-    record.drops().reached(1).await;
-    watched.is_alone("joining a task", "dropped").await;
-}
-
-fn wake(record: &Record) {
-    record.waker().into_iter().for_each(Waker::wake);
+/// The handle of a task that waits for the flag.
+fn waiting(rt: &Rt, may_end: &Arc<Flag>) -> Join<()> {
+    let may_end = may_end.clone();
+    rt.spawn(async move {
+        while !may_end.is_up() {
+            GiveWay::default().await;
+        }
+    })
 }
 
 /// LEAK-2: the same for sockets, which stay open.

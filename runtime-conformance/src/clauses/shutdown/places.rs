@@ -51,6 +51,7 @@ impl Doomed {
         let (probe, parked) = Probe::new(usize::MAX);
         drop(rt.spawn(probe));
         rig.drive(&rt, "SHUTDOWN-5: the first poll of a task", parked.polls().reached(1));
+        parked.forget_waker();
         let ended = Arc::new(Tally::new());
         let (says, said) = channel();
         let end = End { owner, ended: ended.clone(), says };

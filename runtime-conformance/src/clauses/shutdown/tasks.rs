@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::rig::Rig;
 use crate::rt::{Join, Rt};
-use crate::toolbox::{Gate, Tally};
+use crate::toolbox::{Gate, Tally, in_waves};
 
 /// How many tasks there are; a seventh in each state.
 const TASKS: usize = 210;
@@ -127,12 +127,15 @@ pub(super) fn shutdown_1_every_task_is_dropped_once(rig: &Rig<'_>) {
     };
     let lives: Vec<Life> = (0..TASKS).map(&mut live).collect();
     let (new, lives): (Vec<_>, Vec<_>) = lives.into_iter().partition(|l| l.does == Does::New);
-    let goal = lives.len();
-    let spawn = |life: Life| (life.does, rt.spawn(life));
-    let mut joins: Vec<(Does, Join<()>)> = lives.into_iter().map(spawn).collect();
+    let does: Vec<Does> = lives.iter().map(|life| life.does).collect();
+    let joins = rig.drive(&rt, "SHUTDOWN-1: the first poll of 180 tasks", async {
+        let joins = in_waves(&rt, lives).await;
+        world.polled.reached(joins.len()).await;
+        joins
+    });
+    let mut joins: Vec<(Does, Join<()>)> = does.into_iter().zip(joins).collect();
     joins.retain(|(does, _)| !matches!(does, Does::Parks));
-    rig.drive(&rt, "SHUTDOWN-1: the first poll of 180 tasks", world.polled.reached(goal));
-    joins.extend(new.into_iter().map(spawn));
+    joins.extend(new.into_iter().map(|life| (Does::New, rt.spawn(life))));
     joins.iter().filter(|(does, _)| *does == Does::Aborted).for_each(|(_, join)| join.abort());
     logs.iter().filter(|(does, _)| *does == Does::Woken).for_each(|(_, log)| log.wake());
     rig.shutdown(rt);

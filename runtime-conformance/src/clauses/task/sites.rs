@@ -1,14 +1,14 @@
 //! The places from which a call may come: each was a panic or a deadlock in some runtime.
 
-use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Waker;
 use std::thread;
 
 use crate::Cap;
 use crate::rig::Rig;
 use crate::rt::Rt;
-use crate::toolbox::{AtDrop, Tally, WakerLab, hand_poll};
+use crate::toolbox::{AtDrop, Probe, Tally, WakerLab, hand_poll};
 
 /// Calls `act` once at each site, with the site's name; answers how many there were.
 ///
@@ -53,21 +53,26 @@ fn on_a_thread(act: &Act) {
     thread.join().expect("the call panicked on a plain thread");
 }
 
-/// In a poll, and in a destructor that the runtime runs because of an abort.
+/// In a poll, and in a destructor that the runtime runs because of an abort. (The wake is there for
+/// those who come to an abort when they poll: that is CANCEL-1's.)
 async fn in_tasks(rt: &Rt, act: &Act) {
     let polled = act.clone();
     let _ = rt.spawn(async move { polled("a task's poll") }).await;
-    let (dropped, parked) = (act.clone(), Arc::new(Tally::new()));
-    let at_drop = AtDrop::new(move || dropped("a task's destructor"));
-    let here = parked.clone();
+    let (act, over) = (act.clone(), Arc::new(Tally::new()));
+    let says = over.clone();
+    let at_drop = AtDrop::new(move || {
+        act("a task's destructor");
+        says.add();
+    });
+    let (probe, record) = Probe::new(usize::MAX);
     let task = rt.spawn(async move {
         let _at_drop = at_drop;
-        here.add();
-        pending::<()>().await;
+        probe.await;
     });
-    parked.reached(1).await;
+    record.polls().reached(1).await;
     task.abort();
-    let _ = task.await;
+    record.waker().into_iter().for_each(Waker::wake);
+    over.reached(1).await;
 }
 
 /// In a waker that the runtime calls: that of a join handle.

@@ -9,7 +9,7 @@ use std::thread;
 
 use crate::rig::{Rig, await_outside};
 use crate::rt::{Join, Rt};
-use crate::toolbox::Stress;
+use crate::toolbox::{Stress, in_waves};
 
 /// How many numbers each of the two threads sends.
 const ROUNDS: usize = 10_000;
@@ -103,12 +103,13 @@ fn parked(rt: &Rt) -> (Vec<Join<()>>, Vec<Waker>) {
     let (gives, wakers) = channel();
     let task = |gives: Sender<Waker>| {
         let mut gives = Some(gives);
-        rt.spawn(poll_fn(move |cx| {
+        poll_fn(move |cx| {
             gives.take().into_iter().for_each(|gives| _ = gives.send(cx.waker().clone()));
             Poll::<()>::Pending
-        }))
+        })
     };
-    let tasks = (0..TASKS).map(|_| task(gives.clone())).collect();
+    let tasks = in_waves(rt, (0..TASKS).map(|_| task(gives.clone())));
+    let tasks = await_outside("WAKE-9: the first poll of 200 tasks", tasks);
     drop(gives);
     let wakers: Vec<Waker> = wakers.iter().collect(); // until every task has given its own
     assert!(wakers.len() == TASKS, "WAKE-9: of {TASKS} tasks {} were polled", wakers.len());

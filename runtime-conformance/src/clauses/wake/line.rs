@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::rig::Rig;
-use crate::rt::Rt;
+use crate::rt::{Join, Rt};
 use crate::toolbox::{Random, Stress, kernel};
 
 /// What the last number is.
@@ -119,8 +119,7 @@ const ROUNDS: usize = 6_000;
 pub(super) fn wake_3_from_a_thread_to_a_task(rig: &Rig<'_>) {
     arranged(rig, "WAKE-3: a number that a thread sent to a task", |rt, line| {
         let last = line.clone();
-        drop(rt.spawn(async move { line.receive(|_| ()).await }));
-        last
+        (last, vec![rt.spawn(async move { line.receive(|_| ()).await })])
     });
 }
 
@@ -133,19 +132,22 @@ pub(super) fn wake_3_from_a_task_to_a_task(rig: &Rig<'_>) {
     arranged(rig, "WAKE-3: a number that a task sent to a task", |rt, line| {
         let next = Arc::new(Line::new());
         let (to_next, last) = (next.clone(), next.clone());
-        drop(rt.spawn(async move { line.receive(|number| to_next.publish(number)).await }));
-        drop(rt.spawn(async move { next.receive(|_| ()).await }));
-        last
+        let first = rt.spawn(async move { line.receive(|number| to_next.publish(number)).await });
+        let second = rt.spawn(async move { next.receive(|_| ()).await });
+        (last, vec![first, second])
     });
 }
 
-/// Sends over what `tasks` has arranged: it answers the last of the lines.
-fn arranged(rig: &Rig<'_>, hang: &str, tasks: fn(&Rt, Arc<Line>) -> Arc<Line>) {
+/// The last of the lines, and the tasks between them.
+type Arranged = (Arc<Line>, Vec<Join<()>>);
+
+/// Sends over what `tasks` has arranged.
+fn arranged(rig: &Rig<'_>, hang: &str, tasks: fn(&Rt, Arc<Line>) -> Arranged) {
     let rt = rig.rt();
     let line = Arc::new(Line::new());
     let (random, rounds) = (rig.random(), rig.rounds(ROUNDS));
     let before = kernel::voluntary_switches();
-    let last = tasks(&rt, line.clone());
+    let (last, _tasks) = tasks(&rt, line.clone());
     rig.drive_while(&rt, hang, || line.send_rounds(&last, random, rounds));
     let parks = kernel::voluntary_switches().saturating_sub(before);
     rig.shutdown(rt);
@@ -163,7 +165,7 @@ pub(super) fn wake_3_from_a_task_to_the_root(rig: &Rig<'_>) {
     let (random, rounds) = (rig.random(), rig.rounds(ROUNDS));
     let before = kernel::voluntary_switches();
     let (inside, next) = (line.clone(), to_root.clone());
-    drop(rt.spawn(async move { inside.receive(|number| next.publish(number)).await }));
+    let _task = rt.spawn(async move { inside.receive(|number| next.publish(number)).await });
     let seen = to_root.clone();
     let sender = thread::spawn(move || line.send_rounds(&seen, random, rounds));
     let hang = "WAKE-3: a number that a task sent to the root future";

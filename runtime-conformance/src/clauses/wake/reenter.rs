@@ -5,7 +5,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use runtime_traits::Handle;
@@ -15,7 +15,7 @@ use runtime_traits::time::sleep;
 use crate::Cap;
 use crate::rig::{Rig, await_outside, let_time_pass_until};
 use crate::rt::Rt;
-use crate::toolbox::{AtDrop, Tally, WakerLab, hand_poll, within_watchdog};
+use crate::toolbox::{AtDrop, Probe, Tally, WakerLab, hand_poll, within_watchdog};
 
 thread_local! {
     /// Whether this thread is calling back already: what that calls does not call back again.
@@ -127,9 +127,10 @@ pub(super) fn wake_7_joining_wakers_may_call_back(rig: &Rig<'_>) {
         let (waits_for, ended) = (may_end.clone(), Arc::new(Tally::new()));
         let goal = may_end.count() + 1;
         let says = ended.clone();
+        let at_drop = AtDrop::new(move || says.add());
         let mut handle = Box::pin(rt.spawn(async move {
+            let _at_drop = at_drop;
             waits_for.reached(goal).await;
-            says.add();
         }));
         let labs = poll_twice(&mut handle, &back, "a join handle");
         if is_dropped {
@@ -139,7 +140,7 @@ pub(super) fn wake_7_joining_wakers_may_call_back(rig: &Rig<'_>) {
         } else {
             may_end.add();
             rig.drive_while(&rt, "WAKE-7: a task to end and wake who joins it", || {
-                wait_for_wake(&labs[1]);
+                wait_for_wake(&labs);
                 let outcome = await_outside("WAKE-7: the handle of a task", handle);
                 assert!(outcome.is_ok(), "WAKE-7: a task resolved {outcome:?}");
             });
@@ -151,9 +152,9 @@ pub(super) fn wake_7_joining_wakers_may_call_back(rig: &Rig<'_>) {
     rig.shutdown(rt);
 }
 
-/// Waits until the runtime has used the lab's waker; the watchdog bounds it.
-fn wait_for_wake(lab: &WakerLab) {
-    while lab.wakes() == 0 {
+/// Waits until the runtime has used a waker of `labs`; the watchdog bounds it.
+fn wait_for_wake(labs: &[WakerLab]) {
+    while labs.iter().all(|lab| lab.wakes() == 0) {
         std::thread::sleep(Duration::from_micros(50));
     }
 }
@@ -177,7 +178,6 @@ pub(super) fn wake_7_timers_wakers_may_call_back(rig: &Rig<'_>) {
         let labs = poll_twice(&mut first, &back, "a timer");
         let_time_pass_until(rt.handle(), deadline);
         last.await;
-        timer(0).await;
         first.await;
         drop(labs);
     });
@@ -207,7 +207,7 @@ pub(super) fn wake_7_sockets_wakers_may_call_back(rig: &Rig<'_>) {
         let mut readable = Box::pin(ours.readable());
         let labs = poll_twice(&mut readable, &back, "a wait for readiness");
         theirs.write_all(b"x").expect("a socket takes a byte");
-        wait_for_wake(&labs[1]);
+        wait_for_wake(&labs);
         let ready = await_outside("WAKE-7: a wait for readiness", readable);
         assert!(ready.is_ok(), "WAKE-7: waiting for readiness gave {ready:?}");
     });
@@ -233,18 +233,15 @@ pub(super) fn wake_7_destructors_may_call_back(rig: &Rig<'_>) {
         let payload = back.at_drop("the destructor of a panic's payload that nobody took");
         drop(rt.spawn(async move { std::panic::resume_unwind(Box::new(payload)) }));
         await_outside("WAKE-7: three destructors to call back", back.times.reached(3));
-        let (mut captured, polled) = (
-            Some(back.at_drop("the destructor of a task that was aborted")),
-            Arc::new(Tally::new()),
-        );
-        let says = polled.clone();
-        let parked = rt.spawn(std::future::poll_fn(move |_| {
-            let _captured = &mut captured;
-            says.add();
-            Poll::<()>::Pending
-        }));
-        await_outside("WAKE-7: the first poll of a task", polled.reached(1));
+        let captured = back.at_drop("the destructor of a task that was aborted");
+        let (probe, record) = Probe::new(usize::MAX);
+        let parked = rt.spawn(async move {
+            let _captured = captured;
+            probe.await;
+        });
+        await_outside("WAKE-7: the first poll of a task", record.polls().reached(1));
         parked.abort();
+        record.waker().into_iter().for_each(Waker::wake);
         await_outside("WAKE-7: the destructor of an aborted task", back.times.reached(4));
     });
     let parked = back.at_drop("the destructor of a task that the shutdown dropped");

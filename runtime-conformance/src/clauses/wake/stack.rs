@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::rig::{Rig, await_outside};
 use crate::rt::Rt;
-use crate::toolbox::{AtDrop, Tally, within_watchdog};
+use crate::toolbox::{AtDrop, Tally, in_waves, within_watchdog};
 
 thread_local! {
     /// Inside how many calls of `wake` this thread is.
@@ -144,23 +144,26 @@ pub(super) fn wake_8_chains_of_wakes_need_no_stack(rig: &Rig<'_>) {
     let rt = rig.rt();
     let first = Arc::new(Tally::new());
     let (mut before, ended) = (first.clone(), Arc::new(Tally::new()));
-    for _ in 0..CHAIN {
-        let (waits_for, next) = (before, Arc::new(Tally::new()));
+    let chain = (0..CHAIN).map(|_| {
+        let (waits_for, next) = (before.clone(), Arc::new(Tally::new()));
         before = next.clone();
         let ended = ended.clone();
-        drop(rt.spawn(not_in_wake(async move {
+        not_in_wake(async move {
             waits_for.reached(1).await;
             watched(|| next.add());
             ended.add();
-        })));
-    }
-    first.add();
-    rig.drive(&rt, "WAKE-8: the last of 1000 tasks that wake each other", ended.reached(CHAIN));
+        })
+    });
+    rig.drive(&rt, "WAKE-8: the last of 1000 tasks that wake each other", async {
+        let _tasks = in_waves(&rt, chain).await;
+        first.add();
+        ended.reached(CHAIN).await;
+    });
     let (all, slot) = (Arc::new(Tally::new()), Arc::<Mutex<Option<Waker>>>::default());
-    for _ in 0..DROPPED {
+    let links = (0..DROPPED).map(|_| {
         let (all, slot) = (all.clone(), slot.clone());
         let (mut next, mut first) = (WakesAtDrop(None), true);
-        drop(rt.spawn(not_in_wake(poll_fn(move |cx| {
+        not_in_wake(poll_fn(move |cx| {
             if std::mem::take(&mut first) {
                 let mine = cx.waker().clone();
                 next.0 = slot.lock().unwrap_or_else(PoisonError::into_inner).replace(mine);
@@ -168,10 +171,13 @@ pub(super) fn wake_8_chains_of_wakes_need_no_stack(rig: &Rig<'_>) {
             }
             let _next = &next;
             Poll::<()>::Pending
-        }))));
-    }
-    let hang = "WAKE-8: the first poll of 2000 tasks";
-    rig.drive(&rt, hang, all.reached(DROPPED));
+        }))
+    });
+    rig.drive(&rt, "WAKE-8: the first poll of 2000 tasks", async {
+        let tasks = in_waves(&rt, links).await;
+        all.reached(DROPPED).await;
+        drop(tasks);
+    });
     drop(slot);
     within_watchdog("WAKE-8: the end of a runtime with a long chain of wakers", || {
         rig.shutdown(rt);

@@ -110,7 +110,11 @@ impl OnJoin for Task {
         if self.lock().gone {
             inner.abort();
         }
-        inner.poll_join(cx)
+        let polled = inner.poll_join(cx);
+        if polled.is_ready() {
+            OnJoin::on_drop(self, inner);
+        }
+        polled
     }
 
     fn on_drop(&mut self, _: &mut dyn AnyJoin) {

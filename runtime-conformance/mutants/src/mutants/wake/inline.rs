@@ -1,7 +1,9 @@
 //! M-WAKE-13: `wake` polls.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
 
 use runtime_conformance::twist::{AnyFuture, AnyJoin, AnyOutput, Twist, fired};
 use runtime_traits::Handle;
@@ -10,10 +12,11 @@ pub(super) struct PollsInline;
 
 impl Twist for PollsInline {
     fn spawn(&self, rt: &Handle, future: AnyFuture) -> Box<dyn AnyJoin> {
+        let home = rt.clone();
         let mut task = Some(future);
         let mut owner: Option<Owner> = None;
         Box::new(rt.spawn(std::future::poll_fn(move |cx| {
-            let new = || Owner(Task::new(cx.waker().clone(), task.take()));
+            let new = || Owner(Task::new(home.clone(), cx.waker().clone(), task.take()));
             owner.get_or_insert_with(new).0.poll_here()
         })))
     }
@@ -33,18 +36,20 @@ impl Drop for Owner {
 
 /// A task that its waker can reach.
 struct Task {
+    home: Handle,
     to: Waker,
     inner: Mutex<Inner>,
 }
 
 struct Inner {
     future: Option<AnyFuture>,
-    output: Option<AnyOutput>,
+    /// What it was ready with, or panicked with, inside a wake.
+    output: Option<thread::Result<AnyOutput>>,
 }
 
 impl Task {
-    fn new(to: Waker, future: Option<AnyFuture>) -> Arc<Task> {
-        Arc::new(Task { to, inner: Mutex::new(Inner { future, output: None }) })
+    fn new(home: Handle, to: Waker, future: Option<AnyFuture>) -> Arc<Task> {
+        Arc::new(Task { home, to, inner: Mutex::new(Inner { future, output: None }) })
     }
 
     /// By the runtime.
@@ -56,17 +61,24 @@ impl Task {
         }
         let output = inner.output.take();
         drop(inner);
-        output.map_or(Poll::Pending, Poll::Ready)
+        match output {
+            None => Poll::Pending,
+            Some(Ok(output)) => Poll::Ready(output),
+            Some(Err(payload)) => resume_unwind(payload),
+        }
     }
 }
 
 impl Inner {
     fn poll(&mut self, waker: &Waker) {
         let Some(future) = &mut self.future else { return };
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(waker)) {
-            self.future = None;
-            self.output = Some(output);
-        }
+        let mut cx = Context::from_waker(waker);
+        self.output = match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx))) {
+            Ok(Poll::Pending) => return,
+            Ok(Poll::Ready(output)) => Some(Ok(output)),
+            Err(payload) => Some(Err(payload)),
+        };
+        self.future = None;
     }
 }
 
@@ -81,7 +93,7 @@ impl Wake for Task {
         if let Ok(mut inner) = self.inner.try_lock() {
             if inner.future.is_some() {
                 fired();
-                inner.poll(&waker);
+                self.home.enter(|| inner.poll(&waker));
                 if inner.future.is_some() {
                     return;
                 }
