@@ -52,9 +52,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     .detected(Detection::Hangs)
     // Here the root of a case is no local task, and may be woken.
     .over(Over::CURRENT),
+    // For runtimes that have no switches.
     Mutant::twist(
         "M-LOCAL-4b",
-        "The second wake of a local task from another thread, and later ones, unpark nobody.",
+        "The second wake of a local task from another thread, and later ones, are lost.",
         || Arc::new(UnparksOnce),
     )
     .breaks(&["LOCAL-3"])
