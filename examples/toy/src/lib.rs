@@ -33,7 +33,7 @@
 //!
 //! # What this runtime declares
 //!
-//! - A nested `block_on` is refused; in a blocking closure it works.
+//! - A `block_on` while another one runs, nested or on another thread, is refused.
 //! - Dropped inside one of its own tasks it ends all the same.
 #![forbid(unsafe_code)]
 
