@@ -169,7 +169,7 @@ mod tests {
         let should = clauses().iter().filter(|clause| clause.level == Level::Should).count();
         assert_eq!(should, 10);
         assert_eq!(clause("WAKE-10").unwrap().number(), 10);
-        assert_eq!(clause("FAIR-2").unwrap().needs, [Cap::Time, Cap::Fd]);
+        assert_eq!(clause("IO-1").unwrap().needs, [Cap::Io, Cap::Tcp]);
     }
 
     #[test]

@@ -39,6 +39,9 @@ pub enum Answer {
     Refuses,
     /// It panics, cleanly.
     Panics,
+    /// It works in some places and fails cleanly in others, as this says. Reports show the words; what
+    /// is checked is that it does one or the other.
+    Depends(&'static str),
     /// It works or fails cleanly; which one is not promised.
     Open,
 }
@@ -77,11 +80,17 @@ impl Decisions {
 }
 
 impl Answer {
+    /// Whether a call that did `seen` is as declared.
+    pub(crate) fn permits(self, seen: Answer) -> bool {
+        matches!(self, Answer::Open | Answer::Depends(_)) || self == seen
+    }
+
     fn word(self) -> &'static str {
         match self {
             Answer::Works => "works",
             Answer::Refuses => "refuses",
             Answer::Panics => "panics",
+            Answer::Depends(how) => how,
             Answer::Open => "not said",
         }
     }

@@ -153,7 +153,14 @@ fn merge(args: &Args) -> ExitCode {
         let path = dir.join("conformance.json");
         let text = std::fs::read_to_string(&path).map_err(|error| error.to_string());
         let pages = text.and_then(|text| Value::parse(&text)).and_then(|json| Page::all(&json));
-        pages.map_err(|wrong| format!("{}: {wrong}", path.display()))
+        let mut pages = pages.map_err(|wrong| format!("{}: {wrong}", path.display()))?;
+        // Events are of one run, those of the directory. Without them the page has less to show.
+        if let ([page], Ok(events)) =
+            (&mut pages[..], std::fs::read_to_string(dir.join("conformance.jsonl")))
+        {
+            page.recall(&events);
+        }
+        Ok(pages)
     };
     let pages: Result<Vec<Vec<Page>>, String> = args.merge.iter().map(read).collect();
     let pages: Vec<Page> = match pages {

@@ -1,5 +1,5 @@
 //! A crate outside the workspace, with a runtime of its own, gets its verdict by one dependency and one
-//! file.
+//! file; and the documents show these.
 //!
 //! The crate is made in a temporary directory. It is built with what this workspace has locked and
 //! downloaded, so nothing is fetched, and below this workspace's target directory, so that a second
@@ -80,4 +80,36 @@ fn a_stranger_gets_a_verdict_by_one_dependency_and_one_file() {
     assert!(report.contains("/ core / MUST"), "{report}");
     assert!(report.contains(": conformant (exit 0"), "{report}");
     assert!(fs::read_to_string(out.join("conformance.html")).unwrap().contains("tiny"));
+}
+
+/// What the README and the page for runtime authors show is from these files, or from the hooks: it
+/// compiles. Blocks with something left out (`…`) are excepted.
+#[test]
+fn the_documents_show_what_a_stranger_writes() {
+    let manifest = MANIFEST.replace("{ path = \"WORKSPACE/runtime-conformance\" }", "\"0.1\"");
+    let hooks = workspace().join("runtime-hooks/src/hooks/reactor.rs");
+    let hooks = fs::read_to_string(hooks).unwrap();
+    let test = include_str!("third_party/conformance.rs");
+    let sources = [&manifest, include_str!("third_party/runtime.rs"), test, &hooks].map(unindented);
+    let readme = include_str!("../README.md");
+    assert!(readme.contains(&format!("```rust\n{test}```")), "the README shows another file");
+    let usage = readme.split("## Verdicts").next().unwrap_or_default();
+    let page = workspace().join("docs/runtime-authors.md");
+    for text in [usage, &fs::read_to_string(page).unwrap()] {
+        for block in blocks(text).filter(|block| !block.contains('…')) {
+            let block = unindented(block);
+            let shown = sources.iter().any(|source| source.contains(&block));
+            assert!(shown, "not in tests/third_party, nor in the hooks:\n{block}");
+        }
+    }
+}
+
+/// The pieces of Rust and TOML in a document.
+fn blocks(text: &str) -> impl Iterator<Item = &str> {
+    let inside = text.split("\n```").skip(1).step_by(2);
+    inside.filter_map(|block| block.strip_prefix("rust\n").or(block.strip_prefix("toml\n")))
+}
+
+fn unindented(text: &str) -> String {
+    text.lines().map(str::trim).collect::<Vec<_>>().join("\n")
 }

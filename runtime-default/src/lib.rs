@@ -23,6 +23,7 @@
 //! - A nested `block_on` inside one of its own workers is refused
 //!   ([`RefusedWhy::NotHere`](runtime_traits::RefusedWhy)); inside a blocking closure, or on another
 //!   instance, it works.
+//! - Dropped inside one of its own tasks it ends all the same, and its threads follow ([`Runtime`]).
 //! - Local tasks live on the workers' threads; with a current-thread runtime that is the thread inside
 //!   `block_on`. They are dropped when it leaves.
 //! - At most [`Builder::max_blocking_threads`] blocking closures run at a time; more wait.

@@ -40,6 +40,7 @@
 //!   If the system has no thread for the first worker, tasks are cancelled.
 //! - A nested `block_on` on one of its workers is refused; in a blocking closure, in another
 //!   `block_on`, or on another instance, it works.
+//! - Dropped inside one of its own jobs it ends all the same; its threads follow.
 //! - It has no local tasks, no budget, no flavour `current_thread`, and lends nobody its driver: those
 //!   answer *unsupported*.
 //! - Linux only: Turbo's names are the kernel's abstract ones.

@@ -1,4 +1,4 @@
-//! The smallest runtime that is right: one queue, one table of timers, and whoever is inside
+//! A small runtime that is right: one queue, one table of timers, and whoever is inside
 //! `block_on` runs both. Its clock stands still while anything can run.
 //!
 //! To be read first by whoever writes a runtime, and to be run under by tests that want the same
@@ -30,6 +30,11 @@
 //! - **Y3** After `closed` no task is taken, and the end empties the queue until no task is left.
 //! - **Y4** The clock moves only by `advance_to`, or when nothing can run, and then to the next
 //!   deadline.
+//!
+//! # What this runtime declares
+//!
+//! - A `block_on` while another one runs, nested or on another thread, is refused.
+//! - Dropped inside one of its own tasks it ends all the same.
 #![forbid(unsafe_code)]
 
 mod clock;

@@ -2,7 +2,8 @@
 //!
 //! The page is three files beside this one, joined here with the data; it loads nothing. The data is
 //! JSON in a script element: `json` writes `<` as an escape, so no text of a runtime can end the
-//! element, and the script puts texts into the page as text only.
+//! element, and the script puts texts into the page as text only. It has what `conformance.json` has,
+//! and what differs from run to run: the threads of a hang, what a stochastic case met.
 
 use crate::contract;
 use crate::json::Value;
@@ -15,7 +16,7 @@ const SCRIPT: &str = include_str!("page/page.js");
 pub(super) fn file(pages: &[Page]) -> String {
     let data = Value::object([
         ("clauses", Value::List(clauses())),
-        ("runs", Page::file(pages).get("runs").clone()),
+        ("runs", Value::List(pages.iter().map(|page| page.to_json(true)).collect())),
     ]);
     // The data comes last: nothing that it holds is taken for a place to fill.
     PAGE.replace("/*STYLE*/", STYLE.trim_end())

@@ -191,11 +191,12 @@ impl Page {
     pub(crate) fn file(pages: &[Page]) -> Value {
         Value::object([
             ("schema", SCHEMA.into()),
-            ("runs", Value::List(pages.iter().map(Page::to_json).collect())),
+            ("runs", Value::List(pages.iter().map(|page| page.to_json(false)).collect())),
         ])
     }
 
-    fn to_json(&self) -> Value {
+    /// One run of the file; with what is `volatile`, as [`Outcome::to_json`].
+    pub(crate) fn to_json(&self, volatile: bool) -> Value {
         let clause = |id: &&str| {
             let flavours = self.header.flavours.iter();
             let verdicts = flavours.filter_map(|(flavour, _)| {
@@ -207,6 +208,7 @@ impl Page {
                 ("flavours", Value::Object(verdicts.collect())),
             ])
         };
+        let case = |outcome: &Outcome| outcome.to_json(volatile);
         let totals = |level| {
             let of = |group: Option<&str>| {
                 let totals = self.totals(group, level);
@@ -232,8 +234,25 @@ impl Page {
             ("should", totals(Level::Should)),
             ("untested", Value::list(untested)),
             ("clauses", Value::list(self.clauses().iter().map(clause))),
-            ("cases", Value::list(self.outcomes.iter().map(|outcome| outcome.to_json(false)))),
+            ("cases", Value::list(self.outcomes.iter().map(case))),
         ])
+    }
+
+    /// Adds what only the events of the same run have (`conformance.jsonl`): the file is without it.
+    pub(crate) fn recall(&mut self, events: &str) {
+        let told: Vec<Outcome> = events
+            .lines()
+            .filter_map(|line| Outcome::from_json(&Value::parse(line).ok()?).ok())
+            .collect();
+        for outcome in &mut self.outcomes {
+            let same = |other: &&Outcome| other.name() == outcome.name();
+            if let Some(event) = told.iter().find(same) {
+                outcome.threads.clone_from(&event.threads);
+                outcome.witness.clone_from(&event.witness);
+                outcome.wall_ms = event.wall_ms;
+                outcome.fired = event.fired;
+            }
+        }
     }
 
     /// What came of one flavour, in numbers of clauses; `skipped` has cases, by what they lack.
@@ -404,6 +423,19 @@ mod tests {
         assert_eq!(sums.get("must").get("skipped").number(), 1.0);
         assert_eq!(sums.get("expectations").number(), 1.0);
         assert_eq!(page.standing("multi2").to_string(), "core except TASK-1");
+    }
+
+    #[test]
+    fn what_the_file_leaves_out_is_recalled_from_the_events() {
+        let mut page = sample();
+        page.outcomes[0].threads = "conformance waits".into();
+        let events: Vec<_> =
+            page.outcomes.iter().map(|one| one.to_json(true).to_string()).collect();
+        let file = Page::file(std::slice::from_ref(&page));
+        let mut read = Page::all(&file).unwrap().remove(0);
+        assert!(read.outcomes[0].threads.is_empty() && read.outcomes[0].witness.is_empty());
+        read.recall(&format!("{{\"v\":1,\"ev\":\"start\"}}\n{}\nhalf a li", events.join("\n")));
+        assert_eq!(read, page);
     }
 
     #[test]

@@ -76,7 +76,9 @@ impl Harness for Default {
 
     fn decisions(&self) -> Decisions {
         let mut decisions = Decisions::default();
-        decisions.nested_block_on = Answer::Open;
+        decisions.nested_block_on =
+            Answer::Depends("refused on a thread that works for the same runtime, works elsewhere");
+        decisions.dropped_inside = Answer::Works; // its threads follow when their polls return
         decisions.counts_suspend = Some(false);
         decisions.blocking_threads_max = Some(BLOCKING_MAX);
         decisions.blocking_keep_alive = Some(KEEP_ALIVE);

@@ -45,7 +45,8 @@ impl Harness for Humboldt {
 
     fn decisions(&self) -> Decisions {
         let mut decisions = Decisions::default();
-        decisions.nested_block_on = Answer::Open; // it works in the root, and is refused on a worker
+        decisions.nested_block_on = Answer::Depends("refused on a worker, works elsewhere");
+        decisions.dropped_inside = Answer::Works; // its threads follow when their jobs return
         decisions.blocking_threads_max = Some(256);
         decisions.blocking_keep_alive = Some(Duration::from_secs(10));
         decisions

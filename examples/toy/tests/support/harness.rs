@@ -36,6 +36,7 @@ impl Harness for ToyHarness {
     fn decisions(&self) -> Decisions {
         let mut decisions = Decisions::default();
         decisions.nested_block_on = Answer::Refuses;
+        decisions.dropped_inside = Answer::Works;
         decisions.counts_suspend = Some(false);
         decisions
     }

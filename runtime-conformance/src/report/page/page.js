@@ -106,15 +106,24 @@ function cell(clause, column) {
   const verdict = verdictOf(column, clause.id);
   const place = el("td", { class: column.first ? "cell first" : "cell" });
   if (!verdict) return place;
-  const [mark, words] = MARKS[verdict];
+  const [mark, words] = marked(column, clause.id, verdict);
   const key = keyOf(clause, column);
   place.append(el("button", {
-    class: `mark v-${verdict}`, type: "button", title: words, "data-key": key,
+    class: `mark v-${verdict}${mark.length > 1 ? " long" : ""}`, type: "button", title: words, "data-key": key,
     "aria-expanded": state.open === key,
     "aria-label": `${clause.id} on ${column.run.header.runtime} ${column.flavour}: ${words}`,
     on: { click: () => openDetail(key) },
   }, mark));
   return place;
+}
+
+/** The mark of a verdict and its words; of a flaky one, how many of its runs failed. */
+function marked(column, id, verdict) {
+  const [mark, words] = MARKS[verdict];
+  if (verdict !== "flaky-fail") return [mark, words];
+  const flaky = column.run.cases.find(entry =>
+    entry.clause === id && entry.flavour === column.flavour && entry.verdict === verdict);
+  return flaky ? [`${flaky.failed}/${flaky.attempts}`, `${flaky.failed} of ${flaky.attempts} runs failed`] : [mark, words];
 }
 
 // ── details ─────────────────────────────────────────────────────────────────────────────────────
@@ -157,9 +166,14 @@ function mark() {
 function caseDetail(entry, clause) {
   const list = el("dl");
   const line = (name, text) => { if (text) list.append(el("dt", {}, name), el("dd", {}, ...prose(text))); };
+  const lines = (name, texts) => {
+    if (texts.length) list.append(el("dt", {}, name), el("dd", {}, el("ul", {}, ...texts.map(text => el("li", {}, text)))));
+  };
   const passed = entry.verdict === "pass";
   if (entry.expected !== clause.rule) line(passed ? "asked" : "expected", entry.expected);
   line(["skip", "untested"].includes(entry.verdict) ? "why" : "observed", entry.observed);
+  lines("witness", (entry.witness ?? []).map(([name, met, needed]) => `${name}: ${met}, needed ${needed}`));
+  lines("threads", entry.threads ? entry.threads.split(", ") : []);
   if (entry.attempts > 1) line("runs", `${entry.failed} of ${entry.attempts} failed`);
   if (!passed && entry.end && entry.end !== "ok") line("ended by", entry.end);
   line("evidence", entry.kind);
@@ -203,7 +217,8 @@ function runCard(run) {
     bar.append(piece);
   });
   const ratio = sums => sums.all[1] ? `${sums.all[0]} of ${sums.all[1]}` : "–";
-  const words = failed ? `${failed} failed` : unclear ? `${unclear} unclear` : "nothing failed";
+  const clausesThat = (number, did) => `${number} ${number === 1 ? "clause" : "clauses"} ${did}`;
+  const words = failed ? clausesThat(failed, "failed") : unclear ? clausesThat(unclear, "unclear") : "nothing failed";
   return el("article", { class: failed || unclear ? "run bad" : "run" },
     el("h2", {}, run.header.runtime, el("small", {}, run.header.version)),
     el("div", { class: "state" }, el("b", {}, words)), bar,
@@ -237,11 +252,12 @@ function drawFilters() {
     } },
   }, ...children);
   $("levels").append(...["MUST", "SHOULD"].map(level => chip(state.levels, level, level)));
-  const all = runs.flatMap(run => run.clauses.flatMap(entry => Object.values(entry.flavours)));
-  const present = VERDICTS.filter(verdict => all.includes(verdict));
+  // A chip counts what it leaves in the table, and what the cards count: clauses.
+  const met = clauses.flatMap(clause => [...new Set(columns.map(column => verdictOf(column, clause.id)))]);
+  const present = VERDICTS.filter(verdict => met.includes(verdict));
   $("verdicts").append(...present.map(verdict => chip(state.verdicts, verdict,
     el("span", { class: `dot v-${verdict}` }, MARKS[verdict][0]), verdict,
-    el("span", {}, String(all.filter(other => other === verdict).length)))));
+    el("span", {}, String(met.filter(other => other === verdict).length)))));
 }
 
 function drawFoot() {

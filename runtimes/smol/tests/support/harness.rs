@@ -91,7 +91,8 @@ impl Harness for Smol {
 
     fn decisions(&self) -> Decisions {
         let mut decisions = Decisions::default();
-        decisions.nested_block_on = Answer::Open;
+        decisions.nested_block_on = Answer::Works;
+        decisions.dropped_inside = Answer::Works; // it ends in the background
         decisions.lasting_threads = &["async-io", "blocking-"];
         // Those of the crate `blocking`, for the whole process; up to that number they never retire.
         decisions.blocking_threads_max = Some(500);

@@ -67,7 +67,8 @@ impl Harness for Tokio {
 
     fn decisions(&self) -> Decisions {
         let mut decisions = Decisions::default();
-        decisions.nested_block_on = Answer::Open;
+        decisions.nested_block_on = Answer::Refuses;
+        decisions.dropped_inside = Answer::Works; // it ends in the background
         decisions.blocking_threads_max = Some(BLOCKING_MAX);
         decisions.blocking_keep_alive = Some(KEEP_ALIVE);
         decisions
