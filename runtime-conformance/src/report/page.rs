@@ -77,11 +77,16 @@ impl Page {
 
     /// A clause's verdict on a flavour; `None` if it was not asked.
     pub(crate) fn verdict(&self, clause: &str, flavour: &str) -> Option<Verdict> {
-        let mut about = self
-            .outcomes
-            .iter()
-            .filter(|outcome| outcome.clause == clause && outcome.flavour == flavour)
-            .peekable();
+        self.worst_where(|about| about.clause == clause && about.flavour == flavour)
+    }
+
+    /// The verdict on those parts of a clause that are of one level; `None` if there are none.
+    fn verdict_of_level(&self, clause: &str, level: Level) -> Option<Verdict> {
+        self.worst_where(|about| about.clause == clause && about.level == level)
+    }
+
+    fn worst_where(&self, fits: impl Fn(&Outcome) -> bool) -> Option<Verdict> {
+        let mut about = self.outcomes.iter().filter(|outcome| fits(outcome)).peekable();
         about.peek()?;
         Some(worst(about.map(|outcome| outcome.verdict)))
     }
@@ -92,16 +97,17 @@ impl Page {
         worst(flavours.filter_map(|(flavour, _)| self.verdict(clause, flavour)))
     }
 
-    /// The sums of one level, of one group or of all.
+    /// The sums of one level, of one group or of all. A clause with parts of both counts in both.
     pub(crate) fn totals(&self, group: Option<&str>, level: Level) -> Totals {
         let mut totals = Totals::default();
         for id in self.clauses() {
             let clause = contract::clause(id);
-            let fits = clause.is_some_and(|clause| {
-                clause.level == level && group.is_none_or(|group| clause.group() == group)
-            });
+            let fits =
+                clause.is_some_and(|clause| group.is_none_or(|group| clause.group() == group));
             if fits {
-                totals.add(self.worst_of(id));
+                self.verdict_of_level(id, level)
+                    .into_iter()
+                    .for_each(|verdict| totals.add(verdict));
             }
         }
         totals
@@ -115,10 +121,13 @@ impl Page {
             |profile| {
                 let fails = |id: &&str| {
                     let clause = contract::clause(id);
-                    let verdict = self.verdict(id, flavour);
+                    let verdict = self.worst_where(|about| {
+                        about.clause == **id
+                            && about.flavour == flavour
+                            && about.level == Level::Must
+                    });
                     clause.is_some_and(|clause| {
-                        clause.level == Level::Must
-                            && clause.needs.iter().all(|need| profile.contains(need))
+                        clause.needs.iter().all(|need| profile.contains(need))
                     }) && verdict.is_some_and(|v| v.is_failure() || v == Verdict::KnownFail)
                 };
                 self.clauses().iter().any(fails)
@@ -252,6 +261,16 @@ mod tests {
         assert_eq!(page.profile(), "core");
         assert_eq!(page.totals(Some("TASK"), Level::Must).failed, 1);
         assert_eq!(page.totals(None, Level::Must).untested, 1);
+    }
+
+    #[test]
+    fn parts_of_one_clause_count_for_their_own_level() {
+        let mut page = sample();
+        let failed = page.outcomes.iter_mut().find(|o| o.verdict == Verdict::Fail);
+        failed.expect("the sample has one").level = Level::Should;
+        assert_eq!(page.totals(Some("TASK"), Level::Must).failed, 0);
+        assert_eq!(page.totals(Some("TASK"), Level::Should).failed, 1);
+        assert_eq!(page.profile_of("current"), Some("core"));
     }
 
     #[test]
