@@ -37,6 +37,7 @@ impl Harness for ToyHarness {
         let mut decisions = Decisions::default();
         decisions.nested_block_on = Answer::Refuses;
         decisions.counts_suspend = Some(false);
+        decisions.blocking_threads_max = Some(toy::BLOCKING_THREADS_MAX);
         decisions
     }
 
