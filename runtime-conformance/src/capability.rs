@@ -43,11 +43,13 @@ pub enum Cap {
     Proc,
     /// Signals.
     Sig,
-    /// The process may fork.
+    /// The process may fork. Nothing in the interface does, so it is not to be declared yet: its own
+    /// case, `CAP-fork`, fails.
     Fork,
     /// Panics unwind in this build. The suite knows by itself.
     Unwind,
-    /// Scopes are guards that can be dropped in any order.
+    /// Scopes are guards that can be dropped in any order. The interface has none, so it is not to be
+    /// declared: its own case, `CAP-guard`, fails.
     Guard,
     /// There is a runtime without one being entered.
     Global,

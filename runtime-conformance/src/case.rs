@@ -4,7 +4,7 @@
 //! [`Rig`] and panics with a text that starts with the clause's id if the clause does not hold. A
 //! clause whose halves need different capabilities, or have different evidence, has *parts*.
 
-use crate::contract::{self, Clause};
+use crate::contract::{self, Clause, Level};
 use crate::rig::Rig;
 use crate::{Cap, Flavour};
 
@@ -16,6 +16,8 @@ pub(crate) struct Case {
     pub(crate) part: &'static str,
     /// What this part asks; nothing: what the clause says.
     pub(crate) asks: &'static str,
+    /// How binding this part is; `None`: as the clause is.
+    level: Option<Level>,
     /// What a green result is worth.
     pub(crate) evidence: Evidence,
     /// What the test cannot do without; `None`: what the clause needs.
@@ -44,6 +46,7 @@ impl Case {
             id,
             part: "",
             asks: "",
+            level: None,
             evidence: Evidence::Deterministic,
             needs: None,
             only: None,
@@ -56,6 +59,18 @@ impl Case {
     pub(crate) const fn part(mut self, part: &'static str, asks: &'static str) -> Case {
         self.part = part;
         self.asks = asks;
+        self
+    }
+
+    /// Must hold although the clause as a whole only should.
+    pub(crate) const fn must(mut self) -> Case {
+        self.level = Some(Level::Must);
+        self
+    }
+
+    /// Should hold, although the clause as a whole must.
+    pub(crate) const fn should(mut self) -> Case {
+        self.level = Some(Level::Should);
         self
     }
 
@@ -94,6 +109,11 @@ impl Case {
     /// Its clause.
     pub(crate) fn clause(&self) -> &'static Clause {
         contract::clause(self.id).expect("a test checks that all ids are on the page")
+    }
+
+    /// How binding it is.
+    pub(crate) fn level(&self) -> Level {
+        self.level.unwrap_or(self.clause().level)
     }
 
     /// What it cannot do without.

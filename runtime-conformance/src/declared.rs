@@ -6,6 +6,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Barrier};
+use std::task::Poll;
 use std::thread;
 
 use runtime_traits::Handle;
@@ -13,6 +14,7 @@ use runtime_traits::io::{AsyncRead, AsyncWrite};
 use runtime_traits::net::{TcpListener, TcpStream, UdpSocket};
 use runtime_traits::time::{Duration, sleep};
 
+use crate::Cap;
 use crate::case::Case;
 use crate::rig::Rig;
 use crate::rt::Rt;
@@ -36,7 +38,10 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("CAP-proc", proc),
     Case::new("CAP-sig", sig),
     Case::new("CAP-blk", blk),
+    Case::new("CAP-fork", fork),
+    Case::new("CAP-guard", guard),
     Case::new("CAP-global", global),
+    Case::new("CAP-coop", coop),
 ];
 
 fn core(rig: &Rig<'_>) {
@@ -214,6 +219,16 @@ fn sig(_: &Rig<'_>) {
     panic!("CAP-sig: `runtime-traits` has no signals yet: do not declare them");
 }
 
+fn fork(_: &Rig<'_>) {
+    panic!("CAP-fork: the suite forks nowhere, so nothing would be asked: do not declare it");
+}
+
+fn guard(_: &Rig<'_>) {
+    panic!(
+        "CAP-guard: `runtime-traits` has no guards, its scopes are closures: do not declare them"
+    );
+}
+
 fn own(rig: &Rig<'_>) {
     let rt = rig.rt();
     assert!(rt.handle().runtime().completion().is_some(), "CAP-own: `completion()` is None");
@@ -231,4 +246,31 @@ fn blk(rig: &Rig<'_>) {
 fn global(_: &Rig<'_>) {
     let here = thread::spawn(Handle::try_current).join().expect("it panicked");
     assert!(here.is_ok(), "CAP-global: on a thread of nobody's no runtime is current");
+}
+
+/// How many steps a task may do in one poll before it is told to give way.
+const STEPS_MAX: usize = 100_000;
+
+/// The budget says so by itself, and has the task woken. A runtime may have none and keep count in its
+/// own operations: then that is seen in those only, by FAIR-4 if it has UDP.
+fn coop(rig: &Rig<'_>) {
+    let rt = rig.rt();
+    if rt.handle().runtime().budget().is_none() {
+        rig.shutdown(rt);
+        if !(rig.has(Cap::Fd) && rig.has(Cap::Udp)) {
+            rig.inconclusive("`budget()` is None, and without UDP nothing else shows it");
+        }
+        return;
+    }
+    let (inside, mut polls) = (rt.clone(), 0);
+    let task = rt.spawn(poll_fn(move |cx| {
+        let budget = inside.handle().runtime().budget().expect("it was there before");
+        polls += 1;
+        let gave_way = (0..STEPS_MAX).any(|_| budget.poll_proceed(cx).is_pending());
+        assert!(gave_way, "CAP-coop: {STEPS_MAX} steps in one poll, and the task may go on");
+        if polls > 1 { Poll::Ready(()) } else { Poll::Pending }
+    }));
+    let ended = rig.drive(&rt, "CAP-coop: a task that gave way to be polled again", task);
+    assert!(ended.is_ok(), "CAP-coop: a task that gave way resolved {ended:?}");
+    rig.shutdown(rt);
 }

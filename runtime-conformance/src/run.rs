@@ -236,7 +236,7 @@ fn list(harness: &dyn Harness, cases: &[Chosen], terse: bool) {
         let skip = missing(harness, (case, flavour));
         let skip = skip.map(|need| format!("  (skip: no {need})")).unwrap_or_default();
         let needs: Vec<_> = case.wants().iter().map(|need| need.name()).collect();
-        let (level, needs) = (case.clause().level, needs.join(","));
+        let (level, needs) = (case.level(), needs.join(","));
         println!("{name}  {level}  {needs}  {}  {}{skip}", case.evidence.word(), case.question());
     }
     if !terse {

@@ -63,6 +63,20 @@ impl Runtime {
     ///
     /// If `count` is zero.
     pub fn with_workers(count: usize) -> io::Result<Runtime> {
+        Runtime::with_keep_alive(count, Duration::from_secs(10))
+    }
+
+    /// The same, with threads for blocking closures that end when they have had nothing to do for
+    /// `keep_alive` rather than ten seconds.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_workers`](Runtime::with_workers).
+    ///
+    /// # Panics
+    ///
+    /// If `count` is zero.
+    pub fn with_keep_alive(count: usize, keep_alive: Duration) -> io::Result<Runtime> {
         assert!(count > 0, "humboldt needs at least one worker thread");
         let driver = Driver::new()?;
         let shared = Arc::new_cyclic(|me| Shared {
@@ -75,7 +89,7 @@ impl Runtime {
                 Ran::Yielded(job) => Some(job),
                 Ran::Parked | Ran::Finished => None,
             }),
-            blocking: pool("blocking", 256, Duration::from_secs(10), |job| {
+            blocking: pool("blocking", 256, keep_alive, |job| {
                 let _ = job.into_runnable().run(); // it is finished at its first poll
                 None
             }),

@@ -62,6 +62,9 @@ pub use mutants::fired;
 /// A toy and its owner. Dropping it ends the toy.
 pub struct Toy(Arc<Shared>);
 
+/// How many blocking closures have a thread at the same time; more wait.
+pub const BLOCKING_THREADS_MAX: usize = 64;
+
 /// What handles lead to.
 struct Shared {
     me: Weak<Shared>,
@@ -227,28 +230,32 @@ fn taken(slot: &Mutex<Option<Task>>) -> Option<Task> {
     slot.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// A thread for each job: no pool is simpler, or easier to get right. While one runs the clock does
-/// not move by itself.
+/// A thread for each job, up to a limit: no pool is simpler, or easier to get right. At the limit jobs
+/// wait, and a thread that has ended one takes the next. While one runs the clock does not move by
+/// itself.
 impl Blocking for Shared {
     fn spawn(&self, job: Task, _: Kind) -> Result<(), (Task, Refused)> {
-        if !self.change(Inner::begin_blocking) {
-            return Err((job, Refused::SHUT_DOWN));
-        }
+        let job = match self.change(|inner| inner.begin_blocking(job)) {
+            Ok(Some(job)) => job,
+            Ok(None) => return Ok(()),
+            Err(job) => return Err((job, Refused::SHUT_DOWN)),
+        };
         let shared = self.me.upgrade().expect("called through a handle");
         // Handed over by a slot, so that the job comes back if no thread can be started.
         let slot = Arc::new(Mutex::new(Some(job)));
         let theirs = slot.clone();
         let work = move || {
             CLOSURE_OF.set(shared.address());
-            if let Some(job) = taken(&theirs) {
+            let mut next = taken(&theirs);
+            while let Some(job) = next {
                 let _ = job.into_runnable().run(); // a closure finishes at its first poll
+                next = shared.change(Inner::end_blocking);
             }
-            shared.change(Inner::end_blocking);
         };
         if thread::Builder::new().spawn(work).is_ok() {
             return Ok(());
         }
-        self.change(Inner::end_blocking);
+        drop(self.change(Inner::without_thread)); // outside the lock (Y1)
         taken(&slot).map_or(Ok(()), |job| Err((job, Refused::FULL)))
     }
 }

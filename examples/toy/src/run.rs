@@ -120,6 +120,7 @@ impl Shared {
             inner.all_waiting()
         });
         wake_all(waiting);
+        drop(self.change(|inner| inner.take_waiting_jobs()));
         self.tasks.close_all();
         self.locals.close_all();
         self.drop_queue();

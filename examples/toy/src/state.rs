@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 use std::thread::{self, ThreadId};
 
-use runtime_traits::hooks::{Home, LocalRunnable, Meta, Ran, Runnable};
+use runtime_traits::hooks::{Home, LocalRunnable, Meta, Ran, Runnable, Task};
 use runtime_traits::time::Instant;
 
-use crate::mutants;
+use crate::{BLOCKING_THREADS_MAX, mutants};
 
 /// A task that is to be run.
 pub(crate) enum Job {
@@ -58,6 +58,9 @@ pub(crate) struct Inner {
     last_home: u32,
     /// Blocking jobs that have not ended.
     pub(crate) blocking: usize,
+    /// Those of them that no thread has taken yet, and how many threads there are for them.
+    waiting_jobs: VecDeque<Task>,
+    threads: usize,
     /// No new task is taken.
     pub(crate) closed: bool,
     /// The end is at work: it drops what is queued.
@@ -77,6 +80,8 @@ impl Inner {
             runner: None,
             last_home: 0,
             blocking: 0,
+            waiting_jobs: VecDeque::new(),
+            threads: 0,
             closed: false,
             closing: false,
         }
@@ -228,13 +233,39 @@ impl Inner {
 
     // ── blocking jobs ───────────────────────────────────────────────────────────────────────────
 
-    /// Counts one more, unless it is too late.
-    pub(crate) fn begin_blocking(&mut self) -> bool {
-        self.blocking += usize::from(!self.closed);
-        !self.closed
+    /// Takes one more, unless it is too late. What comes back is for a new thread, which is counted.
+    pub(crate) fn begin_blocking(&mut self, job: Task) -> Result<Option<Task>, Task> {
+        if self.closed {
+            return Err(job);
+        }
+        self.blocking += 1;
+        if self.threads < BLOCKING_THREADS_MAX {
+            self.threads += 1;
+            return Ok(Some(job));
+        }
+        self.waiting_jobs.push_back(job);
+        Ok(None)
     }
 
-    pub(crate) fn end_blocking(&mut self) {
+    /// One has ended; the next for its thread, which is gone if there is none.
+    pub(crate) fn end_blocking(&mut self) -> Option<Task> {
         self.blocking -= 1;
+        let next = self.waiting_jobs.pop_front();
+        self.threads -= usize::from(next.is_none());
+        next
+    }
+
+    /// A thread could not be started. What waits for one that will not come is handed out.
+    pub(crate) fn without_thread(&mut self) -> VecDeque<Task> {
+        self.blocking -= 1;
+        self.threads -= 1;
+        if self.threads == 0 { self.take_waiting_jobs() } else { VecDeque::new() }
+    }
+
+    /// The jobs that no thread has taken, to be dropped.
+    pub(crate) fn take_waiting_jobs(&mut self) -> VecDeque<Task> {
+        let waiting = std::mem::take(&mut self.waiting_jobs);
+        self.blocking -= waiting.len();
+        waiting
     }
 }

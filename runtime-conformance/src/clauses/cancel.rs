@@ -48,6 +48,7 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("CANCEL-6", call::cancel_6_no_destructor_on_the_aborters_stack),
     Case::new("CANCEL-6", call::cancel_6_no_local_destructor_on_the_aborters_stack)
         .part("local", "does the destructor of a local task not run inside `abort`?")
+        .must()
         .needs(&[Cap::Local]),
     Case::new("CANCEL-7", cancel_7_an_abort_before_the_first_poll_prevents_it),
     Case::new("CANCEL-8", release::cancel_8_a_dropped_join_handle_lets_go)

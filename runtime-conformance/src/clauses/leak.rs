@@ -5,7 +5,7 @@
 //! were given up.
 
 mod cycles;
-mod growth;
+pub(super) mod growth;
 mod operations;
 mod sockets;
 

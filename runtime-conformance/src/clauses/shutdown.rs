@@ -58,7 +58,10 @@ pub(crate) const CASES: &[Case] = &[
         .needs(&[Cap::Blk, Cap::Iso]),
     Case::new("SHUTDOWN-5", places::shutdown_5_at_the_end_of_a_thread)
         .part("thread-local", "is it defined to end a runtime where a thread ends?"),
-    Case::new("SHUTDOWN-7", cycles::shutdown_7_many_runtimes_leave_nothing),
+    Case::new("SHUTDOWN-7", cycles::shutdown_7_many_runtimes_leave_nothing)
+        .part("things", "do runtimes that come and go leave no thread and no descriptor?"),
+    Case::new("SHUTDOWN-7", cycles::shutdown_7_many_runtimes_take_no_memory)
+        .part("memory", "do runtimes that come and go take no memory?"),
 ];
 
 pub(crate) const UNTESTED: &[Untested] = &[Untested::new(

@@ -80,7 +80,11 @@ pub(crate) const CASES: &[Case] = &[
         .part("stack", "does `wake` return without polling or dropping a task?"),
     Case::new("WAKE-8", stack::wake_8_chains_of_wakes_need_no_stack)
         .part("chains", "is the depth of chains of wakes bounded?"),
-    Case::new("WAKE-9", equal::wake_9_wakers_of_different_tasks_differ),
+    Case::new("WAKE-9", equal::wake_9_wakers_of_different_tasks_differ)
+        .part("different", "do wakers of different tasks never say that they wake the same?"),
+    Case::new("WAKE-9", equal::wake_9_clones_of_a_waker_are_the_same)
+        .part("clones", "do clones of one task's waker say that they wake the same?")
+        .should(),
     Case::new("WAKE-10", exit::wake_10_wakers_work_in_thread_local_destructors)
         .part("thread-local", "do wakers work in thread-local destructors?"),
     Case::new("WAKE-10", exit::wake_10_wakers_outlive_their_thread_and_runtime)

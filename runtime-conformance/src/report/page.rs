@@ -81,11 +81,23 @@ impl Page {
 
     /// A clause's verdict on a flavour; `None` if it was not asked.
     pub(crate) fn verdict(&self, clause: &str, flavour: &str) -> Option<Verdict> {
-        let mut about = self
-            .outcomes
-            .iter()
-            .filter(|outcome| outcome.clause == clause && outcome.flavour == flavour)
-            .peekable();
+        self.worst_where(|about| about.clause == clause && about.flavour == flavour)
+    }
+
+    /// The verdict on those parts of a clause that are of one level; `None` if there are none.
+    fn verdict_of_level(&self, clause: &str, level: Level) -> Option<Verdict> {
+        self.worst_where(|about| about.clause == clause && about.level == level)
+    }
+
+    /// The same on one flavour.
+    fn verdict_on(&self, flavour: &str, clause: &str, level: Level) -> Option<Verdict> {
+        self.worst_where(|about| {
+            about.clause == clause && about.level == level && about.flavour == flavour
+        })
+    }
+
+    fn worst_where(&self, fits: impl Fn(&Outcome) -> bool) -> Option<Verdict> {
+        let mut about = self.outcomes.iter().filter(|outcome| fits(outcome)).peekable();
         about.peek()?;
         Some(worst(about.map(|outcome| outcome.verdict)))
     }
@@ -96,18 +108,18 @@ impl Page {
         worst(flavours.filter_map(|(flavour, _)| self.verdict(clause, flavour)))
     }
 
-    /// The sums of one level, of one group or of the whole contract; declarations are not among them.
+    /// The sums of one level, of one group or of the whole contract; declarations are not among them. A
+    /// clause with parts of both levels counts in both.
     pub(crate) fn totals(&self, group: Option<&str>, level: Level) -> Totals {
         let mut totals = Totals::default();
         for id in self.clauses() {
             let mut contract = contract::clauses().iter();
-            let fits = contract.any(|clause| {
-                clause.id == id
-                    && clause.level == level
-                    && group.is_none_or(|group| clause.group() == group)
-            });
+            let fits = contract
+                .any(|clause| clause.id == id && group.is_none_or(|group| clause.group() == group));
             if fits {
-                totals.add(self.worst_of(id));
+                self.verdict_of_level(id, level)
+                    .into_iter()
+                    .for_each(|verdict| totals.add(verdict));
             }
         }
         totals
@@ -118,8 +130,9 @@ impl Page {
         let mut totals = Totals::default();
         for id in self.clauses() {
             let mut contract = contract::clauses().iter();
-            let fits = contract.any(|clause| clause.id == id && clause.level == level);
-            self.verdict(id, flavour).filter(|_| fits).iter().for_each(|v| totals.add(*v));
+            if contract.any(|clause| clause.id == id) {
+                self.verdict_on(flavour, id, level).iter().for_each(|v| totals.add(*v));
+            }
         }
         totals
     }
@@ -134,7 +147,7 @@ impl Page {
         let verdicts: HashMap<&str, Verdict> = self
             .clauses()
             .into_iter()
-            .filter_map(|id| Some((id, self.verdict(id, flavour)?)))
+            .filter_map(|id| Some((id, self.verdict_on(flavour, id, Level::Must)?)))
             .collect();
         let makes_sense =
             |case: &&Case| Flavour::named(flavour).is_none_or(|flavour| case.is_for(flavour));
@@ -436,6 +449,15 @@ mod tests {
         assert!(read.outcomes[0].threads.is_empty() && read.outcomes[0].witness.is_empty());
         read.recall(&format!("{{\"v\":1,\"ev\":\"start\"}}\n{}\nhalf a li", events.join("\n")));
         assert_eq!(read, page);
+    }
+
+    #[test]
+    fn parts_of_one_clause_count_for_their_own_level() {
+        let mut page = sample();
+        let failed = page.outcomes.iter_mut().find(|o| o.verdict == Verdict::Fail);
+        failed.expect("the sample has one").level = Level::Should;
+        assert_eq!(page.totals(Some("TASK"), Level::Must).failed, 0);
+        assert_eq!(page.totals(Some("TASK"), Level::Should).failed, 1);
     }
 
     #[test]

@@ -66,7 +66,6 @@ fn sum_up(case: &Case, flavour: Flavour, runs: &[(u64, Ran)]) -> Judged {
         }
         _ => Verdict::Pass,
     };
-    let clause = case.clause();
     let outcome = Outcome {
         evidence: case.evidence.word().into(),
         part: case.part.into(),
@@ -82,7 +81,8 @@ fn sum_up(case: &Case, flavour: Flavour, runs: &[(u64, Ran)]) -> Judged {
         observed: if verdict == Verdict::Pass { String::new() } else { ran.end.text(case.id) },
         repro: repeat(case, flavour, *seed),
         fired: runs.iter().map(|(_, ran)| ran.fired).sum(),
-        ..blank(clause, flavour)
+        level: case.level(),
+        ..blank(case.clause(), flavour)
     };
     (outcome, ran.output.clone())
 }
@@ -133,6 +133,7 @@ pub(super) fn not_run(
         seed,
         expected: case.question().into(),
         observed: why,
+        level: case.level(),
         ..blank(case.clause(), flavour)
     }
 }

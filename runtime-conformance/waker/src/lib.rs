@@ -25,6 +25,10 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 pub trait Behaviour: Send + Sync + 'static {
     /// It is being cloned; the clone is not made yet.
     fn on_clone(&self) {}
+    /// What the clone has; another than this, and the two do not say that they wake the same.
+    fn cloned(self: Arc<Self>) -> Arc<Self> {
+        self
+    }
     /// It is woken, by value or by reference.
     fn on_wake(&self);
     /// It is being dropped, or was used up by a wake; its count is not given up yet.
@@ -52,7 +56,7 @@ impl<B: Behaviour> Of<B> {
         // SAFETY: by W1 this is an `Arc<B>`; not dropping it leaves the waker its count.
         let behaviour = ManuallyDrop::new(unsafe { Arc::<B>::from_raw(data.cast()) });
         behaviour.on_clone();
-        RawWaker::new(Arc::into_raw(Arc::clone(&behaviour)).cast(), &Self::VTABLE)
+        RawWaker::new(Arc::into_raw(Arc::clone(&behaviour).cloned()).cast(), &Self::VTABLE)
     }
 
     /// # Safety

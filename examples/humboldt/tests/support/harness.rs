@@ -5,6 +5,9 @@ use std::time::Duration;
 use runtime_conformance::{Answer, Cap, Decisions, Flavour, Harness, Subject};
 use runtime_traits::Handle;
 
+/// Short, so that the suite meets the moment when a thread ends.
+const KEEP_ALIVE: Duration = Duration::from_millis(10);
+
 pub(crate) struct Humboldt;
 
 impl Harness for Humboldt {
@@ -22,7 +25,8 @@ impl Harness for Humboldt {
 
     fn build(&self, flavour: Flavour) -> Box<dyn Subject> {
         let Flavour::Multi(workers) = flavour else { unreachable!("not among the flavours") };
-        Box::new(Owner(humboldt::Runtime::with_workers(workers).expect("a poller and a thread")))
+        let runtime = humboldt::Runtime::with_keep_alive(workers, KEEP_ALIVE);
+        Box::new(Owner(runtime.expect("a poller and a thread")))
     }
 
     fn capabilities(&self, flavour: Flavour) -> &[Cap] {
@@ -48,7 +52,7 @@ impl Harness for Humboldt {
         decisions.nested_block_on = Answer::Depends("refused on a worker, works elsewhere");
         decisions.dropped_inside = Answer::Works; // its threads follow when their jobs return
         decisions.blocking_threads_max = Some(256);
-        decisions.blocking_keep_alive = Some(Duration::from_secs(10));
+        decisions.blocking_keep_alive = Some(KEEP_ALIVE);
         decisions
     }
 }

@@ -38,6 +38,7 @@ impl Harness for ToyHarness {
         decisions.nested_block_on = Answer::Refuses;
         decisions.dropped_inside = Answer::Works;
         decisions.counts_suspend = Some(false);
+        decisions.blocking_threads_max = Some(toy::BLOCKING_THREADS_MAX);
         decisions
     }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::Duration;
 
 use runtime_conformance::twist::{AnyFuture, AnyJoin, Twist, fired};
 use runtime_traits::{BlockOnError, Handle, Refused};
@@ -24,6 +25,13 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     )
     .breaks(&["BLOCKON-2"])
     .tolerates(&["TIME-11"]) // a thread that spins uses its time
+    .detected(Detection::Burns),
+    Mutant::twist(
+        "M-BLOCKON-1b",
+        "A thread inside `block_on` that has nothing to do asks again every millisecond.",
+        || Arc::new(Asks),
+    )
+    .breaks(&["BLOCKON-2"])
     .detected(Detection::Burns),
     Mutant::twist(
         "M-BLOCKON-2",
@@ -99,23 +107,38 @@ impl Wake for Flag {
 struct Spins;
 
 impl Twist for Spins {
-    fn block_on(&self, rt: &Handle, mut main: Main<'_>) -> Result<(), BlockOnError> {
-        let mut flag: Option<Arc<Flag>> = None;
-        rt.block_on(poll_fn(move |cx| {
-            let new = || Arc::new(Flag { woken: AtomicBool::new(true), to: cx.waker().clone() });
-            let flag = flag.get_or_insert_with(new);
-            // The user's root is polled when it was woken, as always; we never rest in between.
-            if flag.woken.swap(false, Ordering::SeqCst)
-                && main.as_mut().poll(&mut Context::from_waker(&flag.clone().into())).is_ready()
-            {
-                return Poll::Ready(());
-            }
-            fired();
-            thread::yield_now();
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        }))
+    fn block_on(&self, rt: &Handle, main: Main<'_>) -> Result<(), BlockOnError> {
+        never_rests(rt, main, thread::yield_now)
     }
+}
+
+// ── M-BLOCKON-1b ────────────────────────────────────────────────────────────────────────────────
+
+struct Asks;
+
+impl Twist for Asks {
+    fn block_on(&self, rt: &Handle, main: Main<'_>) -> Result<(), BlockOnError> {
+        never_rests(rt, main, || thread::sleep(Duration::from_millis(1)))
+    }
+}
+
+/// Looks again whenever `pause` returns.
+fn never_rests(rt: &Handle, mut main: Main<'_>, pause: fn()) -> Result<(), BlockOnError> {
+    let mut flag: Option<Arc<Flag>> = None;
+    rt.block_on(poll_fn(move |cx| {
+        let new = || Arc::new(Flag { woken: AtomicBool::new(true), to: cx.waker().clone() });
+        let flag = flag.get_or_insert_with(new);
+        // The user's root is polled when it was woken, as always; we never rest in between.
+        if flag.woken.swap(false, Ordering::SeqCst)
+            && main.as_mut().poll(&mut Context::from_waker(&flag.clone().into())).is_ready()
+        {
+            return Poll::Ready(());
+        }
+        fired();
+        pause();
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }))
 }
 
 // ── M-BLOCKON-2 ─────────────────────────────────────────────────────────────────────────────────

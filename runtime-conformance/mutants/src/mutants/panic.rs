@@ -48,6 +48,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         Arc::new(InstallsAHook)
     })
     .breaks(&["PANIC-4"]),
+    Mutant::twist("M-PANIC-7", "That a task panicked is printed by the runtime itself.", || {
+        Arc::new(Prints)
+    })
+    .breaks(&["PANIC-4"]),
 ];
 
 pub(crate) const IMPOSSIBLE: &[Impossible] = &[];
@@ -233,5 +237,28 @@ impl Twist for InstallsAHook {
         let others = panic::take_hook();
         panic::set_hook(Box::new(move |info| others(info)));
         inner
+    }
+}
+
+// ── M-PANIC-7 ───────────────────────────────────────────────────────────────────────────────────
+
+struct Prints;
+
+struct Loud;
+
+impl OnPoll for Loud {
+    fn poll(&mut self, future: &mut Option<AnyFuture>, cx: &mut Context<'_>) -> Poll<AnyOutput> {
+        let polled = catch_unwind(AssertUnwindSafe(|| poll(future, cx)));
+        polled.unwrap_or_else(|payload| {
+            fired();
+            eprintln!("a task panicked");
+            resume_unwind(payload)
+        })
+    }
+}
+
+impl Twist for Prints {
+    fn spawn(&self, rt: &Handle, future: AnyFuture) -> Box<dyn AnyJoin> {
+        Box::new(rt.spawn(wrapped(future, Loud)))
     }
 }

@@ -65,6 +65,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         Arc::new(LeavesAThread)
     })
     .breaks(&["SHUTDOWN-7"]),
+    Mutant::twist("M-SHUTDOWN-7", "Of each runtime that ended, 8 KiB are never freed.", || {
+        Arc::new(Keeps)
+    })
+    .breaks(&["SHUTDOWN-7"]),
 ];
 
 pub(crate) const IMPOSSIBLE: &[Impossible] = &[];
@@ -331,5 +335,17 @@ impl Twist for LeavesAThread {
             }
         });
         inner
+    }
+}
+
+// ── M-SHUTDOWN-7 ────────────────────────────────────────────────────────────────────────────────
+
+struct Keeps;
+
+impl Twist for Keeps {
+    fn shutdown(&self, subject: Box<dyn Subject>) {
+        subject.shutdown();
+        fired();
+        std::mem::forget(vec![1_u8; 8 * 1024]);
     }
 }

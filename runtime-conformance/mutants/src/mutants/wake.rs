@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
 
 use runtime_conformance::twist::{AnyFuture, AnyJoin, AnyOutput, Twist, fired};
+use runtime_conformance_waker::{Behaviour, waker};
 use runtime_traits::{Handle, JoinError};
 
 use super::Impossible;
@@ -65,6 +66,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     })
     .breaks(&["WAKE-9"])
     .tolerates(&["TASK-8"]),
+    Mutant::twist("M-WAKE-12b", "No waker is the same as its clone.", || Arc::new(Changes))
+        .breaks(&["WAKE-9"]),
     Mutant::twist("M-WAKE-13", "`wake` polls a parked task at once, inside the call.", || {
         Arc::new(inline::PollsInline)
     })
@@ -300,6 +303,39 @@ impl OnPoll for OneOf {
 
     fn on_drop(&mut self, _: &mut Option<AnyFuture>) {
         self.all.put(self.number, None);
+    }
+}
+
+// ── M-WAKE-12b ──────────────────────────────────────────────────────────────────────────────────
+
+struct Changes;
+
+/// Wakes the same, from another place.
+struct Elsewhere(Waker);
+
+impl Behaviour for Elsewhere {
+    fn cloned(self: Arc<Self>) -> Arc<Self> {
+        fired();
+        Arc::new(Elsewhere(self.0.clone()))
+    }
+
+    fn on_wake(&self) {
+        self.0.wake_by_ref();
+    }
+}
+
+struct Changing;
+
+impl OnPoll for Changing {
+    fn poll(&mut self, future: &mut Option<AnyFuture>, cx: &mut Context<'_>) -> Poll<AnyOutput> {
+        let waker = waker(Arc::new(Elsewhere(cx.waker().clone())));
+        poll(future, &mut Context::from_waker(&waker))
+    }
+}
+
+impl Twist for Changes {
+    fn spawn(&self, rt: &Handle, future: AnyFuture) -> Box<dyn AnyJoin> {
+        Box::new(rt.spawn(wrapped(future, Changing)))
     }
 }
 

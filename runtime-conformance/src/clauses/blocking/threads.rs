@@ -18,8 +18,10 @@ use crate::toolbox::{Gate, Stress, Tally, foreign, kernel, within_watchdog};
 
 /// How many closures more than threads there are.
 const EXCESS: usize = 50;
-/// How many there are if the bound is not known.
+/// How many there are if the bound is not known, or larger than this asks of a machine.
 const SOME: usize = 200;
+/// The largest limit that is met: each of that many closures has a thread.
+const LIMIT_MAX: usize = 512;
 /// For how many looks, and how far apart, no other closure has begun: then none will, as a rule.
 const LOOKS: usize = 10;
 const APART: Duration = Duration::from_millis(1);
@@ -28,13 +30,13 @@ const APART: Duration = Duration::from_millis(1);
 ///
 /// Method: fifty closures more than the limit are dispatched, and wait at a gate. When no other begins,
 /// those inside are as many as there are threads: not more than the limit, by count and by the
-/// kernel's. Then the gate opens, and all run. Nothing is asked of a runtime that declares no limit,
-/// except that all run.
+/// kernel's. Then the gate opens, and all run. With no limit declared, or one of more than 512 threads,
+/// all run, and that shows too little.
 ///
 /// If this fails with a hang, look for closures that only a *new* thread would take.
 pub(super) fn blocking_4_threads_are_bounded_and_the_rest_waits(rig: &Rig<'_>) {
     let rt = rig.rt();
-    let limit = rig.decisions().blocking_threads_max;
+    let limit = rig.decisions().blocking_threads_max.filter(|limit| *limit <= LIMIT_MAX);
     let closures = limit.map_or(SOME, |limit| limit + EXCESS);
     let gate = Arc::new(Gate::new("BLOCKING-4: more closures than threads to be dispatched"));
     let (begun, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(Tally::new()));
@@ -64,6 +66,9 @@ pub(super) fn blocking_4_threads_are_bounded_and_the_rest_waits(rig: &Rig<'_>) {
     });
     drop(handles);
     rig.shutdown(rt);
+    if limit.is_none() {
+        rig.inconclusive(format!("`Decisions::blocking_threads_max` names none up to {LIMIT_MAX}"));
+    }
 }
 
 /// The count when it no longer grows, and is not zero.
@@ -137,6 +142,10 @@ fn nested(rt: &Rt, depth: usize) -> Join<usize> {
     })
 }
 
+/// The longest wait of idle threads that a test waits for: no more than is declared, which may be hours.
+const PAUSE_MAX: Duration = Duration::from_millis(100);
+/// The pause if that is not known.
+const PAUSE: Duration = Duration::from_millis(2);
 /// About how long all rounds may take.
 const BOX: Duration = Duration::from_millis(800);
 const ROUNDS_MAX: usize = 2000;
@@ -148,15 +157,17 @@ const PATIENCE: usize = 40;
 ///
 /// Method: one to three closures are dispatched and awaited; then a pause, about as long as idle
 /// threads wait, with a random shift of up to a millisecond, every third time until they have gone; and
-/// again. Where that time is not known or
-/// long there are fewer rounds, or shorter pauses.
+/// again. Where that time is not known, or is longer than 100 ms, the pauses are of 2 ms. Green needs
+/// that threads were seen to have gone, unless it is declared that they never do: then there is no such
+/// moment.
 ///
 /// If this fails with a hang, look for a thread that has stopped looking at the queue and still counts
 /// as idle.
 pub(super) fn blocking_5_nothing_is_stranded_when_threads_retire(rig: &Rig<'_>) {
     let rt = rig.rt();
-    let keep_alive = rig.decisions().blocking_keep_alive;
-    let pause = keep_alive.unwrap_or(Duration::from_millis(2));
+    let declared = rig.decisions().blocking_keep_alive;
+    let keep_alive = declared.filter(|delay| *delay <= PAUSE_MAX);
+    let pause = keep_alive.unwrap_or(PAUSE);
     let most = (BOX.as_nanos() / pause.as_nanos().max(1)) as usize;
     let mut stress = Stress::new(rig.random(), rig.rounds(most.clamp(3, ROUNDS_MAX)));
     let (mut retired, before) = (0, kernel::threads().len());
@@ -183,7 +194,7 @@ pub(super) fn blocking_5_nothing_is_stranded_when_threads_retire(rig: &Rig<'_>) 
         }
         retired += u64::from(is_retired());
     }
-    if keep_alive.is_some() {
+    if declared != Some(Duration::MAX) {
         rig.witness("rounds before which threads had retired", retired, 1);
     }
     rig.shutdown(rt);

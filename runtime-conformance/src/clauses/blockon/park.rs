@@ -25,6 +25,9 @@ const LOOKING: Duration = Duration::from_millis(1500);
 const ASLEEP: usize = 16;
 /// A thread that was seen so often to have used its time and to want more spins.
 const AWAKE: usize = 8;
+/// A thread that between two looks went to sleep anew, so often, sleeps with an alarm: it asks again and
+/// again. What starts or ends may do so a few times.
+const RESTLESS: usize = 40;
 /// How many threads the part with several has.
 const THREADS: usize = 4;
 
@@ -34,10 +37,12 @@ const THREADS: usize = 4;
 /// again, and wakes it when it has seen enough. A thread that sleeps is seen asleep. One that spins, or
 /// yields, is seen to want the processor, to have used it since the last look, and to want it still;
 /// that is so on a busy machine too, where it only takes longer. A thread that wants the processor
-/// and does not get it counts for neither.
+/// and does not get it counts for neither. One that is asleep must be so from one look to the next, at
+/// most times: the kernel counts how often each went to sleep. On a busy machine looks are farther
+/// apart, and sleep that nobody ends has no end.
 ///
-/// If this fails, look for a loop that yields where it should park, a timeout of zero, or an event
-/// that is never cleared.
+/// If this fails, look for a loop that yields where it should park, a timeout of zero or of a
+/// millisecond, or an event that is never cleared.
 pub(super) fn blockon_2_a_thread_with_nothing_to_do_sleeps(rig: &Rig<'_>) {
     let rt = rig.rt();
     look_while(rig, 1, |begun, end| {
@@ -119,6 +124,7 @@ fn look_while(rig: &Rig<'_>, roots: usize, idle: impl FnOnce(&Tally, &Tally)) {
     match found {
         Found::AllSleep => {}
         Found::Spins(thread) => panic!("BLOCKON-2: with nothing to do, thread {thread} runs on"),
+        Found::Asks(thread) => panic!("BLOCKON-2: with nothing to do, thread {thread} wakes up"),
         Found::Unclear => rig.inconclusive("threads were seen neither asleep nor to run"),
     }
 }
@@ -127,6 +133,8 @@ enum Found {
     AllSleep,
     /// A thread, and how it was seen.
     Spins(String),
+    /// The same for one that wakes up, finds nothing and sleeps again.
+    Asks(String),
     Unclear,
 }
 
@@ -137,6 +145,11 @@ struct Seen {
     awake: usize,
     /// What it had used at the last look.
     used: Duration,
+    /// Looks since which, at the next, it had gone to sleep anew; and had not.
+    restless: usize,
+    calm: usize,
+    /// How often it had gone to sleep at the last look.
+    sleeps: Option<u64>,
 }
 
 impl Seen {
@@ -147,6 +160,17 @@ impl Seen {
             _ => self.asleep += 1,
         }
         self.used = used;
+        let sleeps = kernel::voluntary_switches_of(thread.id);
+        match self.sleeps.replace(sleeps) {
+            Some(before) if before != sleeps => self.restless += 1,
+            Some(_) => self.calm += 1,
+            None => {}
+        }
+    }
+
+    /// It sleeps, and not for a moment only.
+    fn sleeps(&self) -> bool {
+        self.asleep >= ASLEEP && self.calm >= ASLEEP && self.calm > 2 * self.restless
     }
 }
 
@@ -163,8 +187,15 @@ fn look() -> Found {
                 let (name, awake, asleep) = (&thread.name, seen.awake, seen.asleep);
                 return Found::Spins(format!("`{name}` ({awake} times awake, {asleep} asleep)"));
             }
+            if seen.restless >= RESTLESS && seen.restless > seen.calm {
+                let (name, looks) = (&thread.name, seen.restless + seen.calm);
+                return Found::Asks(format!(
+                    "`{name}`, between {} of {looks} looks",
+                    seen.restless
+                ));
+            }
         }
-        let sleeps = |thread: &kernel::Thread| seen[&thread.id].asleep >= ASLEEP;
+        let sleeps = |thread: &kernel::Thread| seen[&thread.id].sleeps();
         if !others.is_empty() && others.iter().all(sleeps) {
             return Found::AllSleep;
         }

@@ -102,7 +102,7 @@ fn one_of_three(rt: &Rt, number: usize, parked: &Arc<Tally>) -> Join<()> {
 }
 
 /// Bytes of memory that this process has, without what files provide.
-fn resident() -> Option<usize> {
+pub(in crate::clauses) fn resident() -> Option<usize> {
     // This one counts pages; `status` has a figure that is brought up to date now and then.
     let exact = fs::read_to_string("/proc/self/smaps_rollup").ok();
     let exact = exact.and_then(|text| kilobytes(&text, "Anonymous:"));

@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::clauses::leak::growth::resident;
 use crate::rig::Rig;
 use crate::rt::{Owned, Rt};
 use crate::toolbox::{foreign, kernel, within_watchdog};
@@ -15,6 +16,11 @@ const THREADS: usize = 4;
 const WARM_UP: usize = 4;
 /// What may come and go.
 const SLACK: usize = 8;
+/// How many windows of how many runtimes the memory is looked at for, after one that does not count.
+const WINDOWS: usize = 3;
+const WINDOW: usize = 32;
+/// Bytes for each runtime that cannot be chance: a fraction of a page for the runtime's own.
+const GROWTH_MAX: usize = 2048;
 /// How long before the watchdog the waiting for threads ends.
 const MARGIN: Duration = Duration::from_millis(700);
 
@@ -23,8 +29,8 @@ const MARGIN: Duration = Duration::from_millis(700);
 ///
 /// Method: 160 runtimes, four at a time, each of which runs a task. Threads and descriptors are
 /// compared with those after the first four. A thread that has been told to end may take its time:
-/// red is what is still there shortly before the watchdog. Memory is LEAK-4's business; and after
-/// every other case, too, it is looked at what threads are left.
+/// red is what is still there shortly before the watchdog. After every other case, too, it is looked
+/// at what threads are left.
 ///
 /// If this fails, look for a helper thread that nobody joins, or one that waits for work for ever.
 pub(super) fn shutdown_7_many_runtimes_leave_nothing(rig: &Rig<'_>) {
@@ -54,6 +60,31 @@ pub(super) fn shutdown_7_many_runtimes_leave_nothing(rig: &Rig<'_>) {
     assert!(
         open_now <= open + SLACK,
         "SHUTDOWN-7: {open} descriptors before {made} runtimes came and went, {open_now} after"
+    );
+}
+
+/// SHUTDOWN-7: making and ending runtimes, again and again, takes no memory.
+///
+/// Method: windows of 32 runtimes, one after the other, each of which runs a task. After one window the
+/// memory of the process that is really there, as the kernel counts it, must not grow by 2 KiB for each
+/// runtime in every one of three more; one window may, since an allocator takes memory in pieces.
+///
+/// If this fails, look for a runtime that holds a reference to itself, in a task, a waker or a thread.
+pub(super) fn shutdown_7_many_runtimes_take_no_memory(rig: &Rig<'_>) {
+    let blocks = rig.has(Cap::Block);
+    let mut sizes = Vec::new();
+    for _ in 0..=WINDOWS {
+        (0..WINDOW).for_each(|_| cycle(rig.rt(), blocks));
+        sizes.push(resident());
+    }
+    let Some(sizes) = sizes.into_iter().collect::<Option<Vec<usize>>>() else {
+        return rig.inconclusive("this system does not say how much memory a process has");
+    };
+    let grown: Vec<usize> = sizes.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
+    let least = grown.iter().min().copied().unwrap_or_default();
+    assert!(
+        least < WINDOW * GROWTH_MAX,
+        "SHUTDOWN-7: memory grew by {grown:?} bytes in {WINDOWS} windows of {WINDOW} runtimes"
     );
 }
 

@@ -175,7 +175,9 @@ const STACK: usize = 64 * MIB;
 ///
 /// Method: both are filled with a pattern that they check after each of some polls; the aligned one
 /// also looks at its address. Spawned from a thread with a large stack; polled where the runtime polls,
-/// and written such that a poll needs next to none.
+/// and written such that a poll needs next to none. That a size which overflows is an error cannot be
+/// asked of a runtime: a value of such a type can be neither made nor passed, and the compiler refuses
+/// the type of the cell around it (`Layout::new`), long before there is a program.
 ///
 /// If this fails, look for a header that is laid out by hand and forgets the alignment of what follows,
 /// or for a future that is moved to a worker's stack and back.

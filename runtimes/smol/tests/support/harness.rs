@@ -96,6 +96,7 @@ impl Harness for Smol {
         decisions.lasting_threads = &["async-io", "blocking-"];
         // Those of the crate `blocking`, for the whole process; up to that number they never retire.
         decisions.blocking_threads_max = Some(500);
+        decisions.blocking_keep_alive = Some(std::time::Duration::MAX);
         decisions
     }
 }
