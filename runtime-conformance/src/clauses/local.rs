@@ -22,6 +22,8 @@ use crate::rig::{Rig, await_outside};
 use crate::rt::{Join, Rt};
 use crate::toolbox::{AtDrop, Tally, Tracked, hand_poll, kernel, within_watchdog};
 
+use home::is_home;
+
 pub(crate) use home::at_home;
 pub use resident::{LocalCalls, Resident};
 
@@ -123,36 +125,46 @@ fn local_4_every_local_task_of_a_burst_runs(rig: &Rig<'_>) {
 /// LOCAL-4: a local task is accepted, and run, while whatever else lives on the thread is parked.
 ///
 /// Method: a future with two branches, of which one waits for ever and the other, woken from outside
-/// when everything has been quiet for a while, spawns a local task and joins it. Ten times.
+/// when everything has been quiet for a while, spawns a local task and joins it. Ten times. It is the
+/// root, or a task where the root's thread is no home, and not local: how those are woken is LOCAL-3's.
 ///
 /// If this fails, look for a spawn that does not wake the thread's own loop.
 fn local_4_a_parked_root_does_not_keep_new_tasks_waiting(rig: &Rig<'_>) {
     let rt = rig.rt();
     let hang = "LOCAL-4: a local task that was spawned while everything was parked";
-    at_home(rig, &rt, hang, |rt| async move {
-        let mut parked = Box::pin(pending::<()>());
-        for _ in 0..10 {
-            let signal = Arc::new(Tally::new());
-            let theirs = signal.clone();
-            let other = thread::spawn(move || {
-                thread::sleep(std::time::Duration::from_millis(2)); // lets the home fall asleep
-                theirs.add();
-            });
-            let mut spawns = Box::pin(async {
-                signal.reached(1).await;
-                let number = Rc::new(7);
-                rt.spawn_local(async move { *number }).await
-            });
-            let both = poll_fn(|cx| match parked.as_mut().poll(cx) {
-                Poll::Ready(()) => unreachable!("it waits for ever"),
-                Poll::Pending => spawns.as_mut().poll(cx),
-            });
-            let outcome = both.await;
-            assert!(matches!(outcome, Ok(7)), "LOCAL-4: a local task resolved {outcome:?}");
-            other.join().expect("it only sleeps");
+    let inside = rt.clone();
+    rig.drive(&rt, hang, async {
+        if is_home(&rt) {
+            return spawns_beside_a_parked_branch(inside).await;
         }
+        let outcome = rt.spawn(spawns_beside_a_parked_branch(inside)).await;
+        assert!(outcome.is_ok(), "LOCAL-4: a task that has local tasks resolved {outcome:?}");
     });
     rig.shutdown(rt);
+}
+
+async fn spawns_beside_a_parked_branch(rt: Rt) {
+    let mut parked = Box::pin(pending::<()>());
+    for _ in 0..10 {
+        let signal = Arc::new(Tally::new());
+        let theirs = signal.clone();
+        let other = thread::spawn(move || {
+            thread::sleep(std::time::Duration::from_millis(2)); // lets the home fall asleep
+            theirs.add();
+        });
+        let mut spawns = Box::pin(async {
+            signal.reached(1).await;
+            let number = Rc::new(7);
+            rt.spawn_local(async move { *number }).await
+        });
+        let both = poll_fn(|cx| match parked.as_mut().poll(cx) {
+            Poll::Ready(()) => unreachable!("it waits for ever"),
+            Poll::Pending => spawns.as_mut().poll(cx),
+        });
+        let outcome = both.await;
+        assert!(matches!(outcome, Ok(7)), "LOCAL-4: a local task resolved {outcome:?}");
+        other.join().expect("it only sleeps");
+    }
 }
 
 /// LOCAL-4: a local task is accepted from a destructor on its home thread.

@@ -9,7 +9,8 @@ mod tasks;
 mod waiters;
 mod zoo;
 
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 use runtime_traits::JoinError;
 
@@ -64,6 +65,9 @@ pub(crate) const CASES: &[Case] = &[
         .part("memory", "do runtimes that come and go take no memory?"),
 ];
 
+/// How long to wait for a destructor that the end may run a little later.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 pub(crate) const UNTESTED: &[Untested] = &[Untested::new(
     "SHUTDOWN-6",
     "an end with a limit is a call of each runtime's own owner; the interface has none to be called",
@@ -99,7 +103,7 @@ fn shutdown_3_spawning_afterwards_resolves_cancelled(rig: &Rig<'_>) {
 /// for a queue that is emptied only once.
 fn shutdown_3_spawning_from_a_destructor_resolves_cancelled(rig: &Rig<'_>) {
     let (probe, record) = Probe::new(1);
-    let join = dispatch_during_shutdown(rig, move |rt| rt.spawn(probe));
+    let Some(join) = dispatch_during_shutdown(rig, move |rt| rt.spawn(probe)) else { return };
     assert_refused(join, &record, "spawned by a destructor during shutdown");
 }
 
@@ -121,18 +125,19 @@ fn shutdown_3_dispatching_blocking_work_resolves(rig: &Rig<'_>) {
     assert_cancelled(&outcome, "a closure dispatched after shutdown");
     assert_eq!(record.drops().count(), 1, "SHUTDOWN-3: the refused closure was not dropped once");
 
-    let join = dispatch_during_shutdown(rig, |rt| rt.spawn_blocking(|| ()));
+    let Some(join) = dispatch_during_shutdown(rig, |rt| rt.spawn_blocking(|| ())) else { return };
     let outcome = await_outside("SHUTDOWN-3: the handle of a closure during shutdown", join);
     if outcome.is_err() {
         assert_cancelled(&outcome, "a closure dispatched during shutdown");
     }
 }
 
-/// Runs `dispatch` in the destructor of a task that a shutdown drops; answers what it returned.
+/// Runs `dispatch` in the destructor of a task that a shutdown drops; answers what it returned. If it
+/// does not drop the task, which is SHUTDOWN-1's, nothing can be told.
 fn dispatch_during_shutdown(
     rig: &Rig<'_>,
     dispatch: impl FnOnce(&Rt) -> Join<()> + Send + 'static,
-) -> Join<()> {
+) -> Option<Join<()>> {
     let rt = rig.rt();
     let (probe, record) = Probe::new(usize::MAX);
     let (made, joins) = channel();
@@ -148,7 +153,14 @@ fn dispatch_during_shutdown(
     let outcome = await_outside("SHUTDOWN-3: the handle of a task that was parked", parked);
     assert_cancelled(&outcome, "a task that was parked at shutdown");
     // It has run by now, or soon will: CANCEL-5 asks which.
-    joins.recv().expect("SHUTDOWN-3: a destructor did not come to its end")
+    match joins.recv_timeout(PATIENCE) {
+        Ok(join) => return Some(join),
+        Err(RecvTimeoutError::Timeout) => {
+            rig.inconclusive("a parked task was not dropped at the end")
+        }
+        Err(error) => panic!("SHUTDOWN-3: a destructor did not come to its end: {error}"),
+    }
+    None
 }
 
 fn assert_refused(join: Join<()>, record: &Record, what: &str) {

@@ -100,7 +100,7 @@ pub(super) fn ctx_2_the_owner_is_current_in_its_tasks(rig: &Rig<'_>) {
     let aborted = Witness::new(&rt, "a task that is aborted", usize::MAX);
     let parked = Witness::new(&rt, "a task that is parked at the end", usize::MAX);
     let unpolled = Witness::new(&rt, "a task that was never polled", 1);
-    let seen = [&ends, &aborted, &parked, &unpolled].map(|w| (w.seen.clone(), w.place));
+    let seen = [&ends, &aborted].map(|witness| (witness.seen.clone(), witness.place));
     let polled = [&ends, &aborted, &parked].map(|witness| witness.polled.clone());
     let (ends, aborted) = (rt.spawn(ends), rt.spawn(aborted));
     let _kept = rt.spawn(parked);
@@ -119,7 +119,8 @@ pub(super) fn ctx_2_the_owner_is_current_in_its_tasks(rig: &Rig<'_>) {
     });
     drop(rt.spawn(unpolled)); // with workers it may be polled all the same
     rig.shutdown(rt);
-    for ((seen, place), polls) in seen.iter().zip([2, 1, 1, 0]) {
+    // The others looked if they were dropped: that they are is SHUTDOWN-1's.
+    for ((seen, place), polls) in seen.iter().zip([2, 1]) {
         expect_seen(seen, place, polls);
     }
 }

@@ -9,6 +9,8 @@ use runtime_traits::task::{JoinHandle, spawn_local};
 
 use crate::rig::Rig;
 use crate::rt::Rt;
+use crate::toolbox::Tally;
+use crate::toolbox::fence::GiveWay;
 
 /// Runs `body` as a local task of `rt`, on a thread that is one of its homes: the root's, or one where
 /// tasks run.
@@ -56,6 +58,14 @@ fn settle_there<R>(settle: impl FnOnce() -> R) -> impl FnMut(&mut Context<'_>) -
 /// Whether the calling thread is a home of `rt`.
 pub(super) fn is_home(rt: &Rt) -> bool {
     rt.handle().runtime().local_spawner().is_some_and(|spawner| spawner.home().is_some())
+}
+
+/// Waits, without sleeping, for what other threads do: that a wake of theirs reaches a home that sleeps
+/// is LOCAL-3's.
+pub(super) async fn awake_until(tally: &Tally, goal: usize) {
+    while tally.count() < goal {
+        GiveWay::default().await;
+    }
 }
 
 /// What happened away from home.

@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 use std::task::Waker;
 use std::thread;
 
-use super::home::{Away, at_home};
+use super::home::{Away, at_home, awake_until};
 use super::resident::{Seen, spawn};
 use crate::rig::Rig;
 use crate::rt::{Join, Rt};
@@ -45,7 +45,7 @@ pub(super) fn local_1_a_local_task_is_polled_at_home(rig: &Rig<'_>) {
                 done.add();
             });
         }
-        done.reached(WAKERS).await;
+        awake_until(&done, WAKERS).await;
         seen.let_go();
         waker.wake();
         let outcome = handle.await;
@@ -104,7 +104,7 @@ pub(super) fn local_2_a_local_task_is_dropped_at_home(rig: &Rig<'_>) {
                 deed(handle, waker);
                 says.add();
             });
-            done.reached(1).await;
+            awake_until(&done, 1).await;
             all.push((when, seen));
         }
         all

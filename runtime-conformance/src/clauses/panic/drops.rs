@@ -55,29 +55,40 @@ impl Future for Armed {
 ///
 /// Method: futures that end and that are aborted; outputs that nobody takes, the handle being dropped
 /// before or after the end; payloads likewise. Dropping a handle must not panic, every handle that is
-/// kept must resolve, whatever with, and after each everything is used. An abort ends the process.
+/// kept must resolve, whatever with, and after each everything is used. Each has a runtime of its own,
+/// since how many panics of a poll one survives is PANIC-1's. An abort ends the process.
 ///
 /// If this fails, look for a destructor that is called outside of what catches panics, or inside a
 /// guard that aborts.
 pub(super) fn panic_2_destructors_of_tasks_and_what_they_leave(rig: &Rig<'_>) {
     quietly();
-    let rt = rig.rt();
-    rig.drive(&rt, "PANIC-2: tasks whose destructors panic", async {
+    then_use_all(rig, "after a future that ended", async |rt| {
         let (ends, _) = Armed::new(true);
         let _ = rt.spawn(ends).await; // its output, or the destructor's panic
-        use_all(rig, &rt, "PANIC-2", "after a future that ended").await;
+    });
+    then_use_all(rig, "after a future that was aborted", async |rt| {
         let (aborted, polled) = Armed::new(false);
         let aborted = rt.spawn(aborted);
         polled.reached(1).await;
         aborted.abort();
         let _ = aborted.await;
-        use_all(rig, &rt, "PANIC-2", "after a future that was aborted").await;
-        for late in [false, true] {
-            unclaimed(&rt, late, async { Bomb }).await;
-            use_all(rig, &rt, "PANIC-2", "after an output that nobody took").await;
-            unclaimed::<()>(&rt, late, async { panic_any(Bomb) }).await;
-            use_all(rig, &rt, "PANIC-2", "after a payload that nobody took").await;
-        }
+    });
+    for late in [false, true] {
+        then_use_all(rig, "after an output that nobody took", async |rt| {
+            unclaimed(rt, late, async { Bomb }).await;
+        });
+        then_use_all(rig, "after a payload that nobody took", async |rt| {
+            unclaimed::<()>(rt, late, async { panic_any(Bomb) }).await;
+        });
+    }
+}
+
+/// Drives `deed` on a runtime of its own, and uses everything there afterwards.
+fn then_use_all(rig: &Rig<'_>, when: &str, deed: impl AsyncFnOnce(&Rt)) {
+    let rt = rig.rt();
+    rig.drive(&rt, "PANIC-2: tasks whose destructors panic", async {
+        deed(&rt).await;
+        use_all(rig, &rt, "PANIC-2", when).await;
     });
     rig.shutdown(rt);
 }

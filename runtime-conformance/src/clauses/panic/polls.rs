@@ -15,8 +15,8 @@ const TASKS: usize = 1_000;
 const EVERY: usize = 10;
 /// How many of them are there at once: how many a runtime takes is TASK-1's.
 const AT_ONCE: usize = 40;
-/// How many local ones.
-const LOCALS: usize = 60;
+/// How many local ones, of up to two polls each: how many a home runs in one turn is LOCAL-4's.
+const LOCALS: usize = 25;
 
 /// PANIC-1: a panic in a poll is contained: the handle has it, payload and all, and workers, other
 /// tasks, timers and sockets go on.

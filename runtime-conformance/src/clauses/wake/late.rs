@@ -139,7 +139,8 @@ const TASKS: usize = 8;
 /// brings no task back.
 ///
 /// Method: two threads use the wakers of parked tasks without a pause while the runtime is ended, and
-/// go on for a while when it has. Each future is dropped once, by then, and is never polled later.
+/// go on for a while when it has. No future is dropped twice, or polled later; whether the end drops
+/// each is SHUTDOWN-1's.
 ///
 /// If this fails, look for a wake that touches the runtime after it has given the task away.
 pub(super) fn wake_5_wakers_are_used_while_the_runtime_ends(rig: &Rig<'_>) {
@@ -180,7 +181,7 @@ pub(super) fn wake_5_wakers_are_used_while_the_runtime_ends(rig: &Rig<'_>) {
         drop(wakers);
         for told in told {
             let drops = told.dropped.drops();
-            assert!(drops == 1, "WAKE-5: a future was dropped {drops} times when all was over");
+            assert!(drops <= 1, "WAKE-5: a future was dropped {drops} times when all was over");
         }
     }
     rig.witness("rounds of wakes while the runtime ended", during, 1);
