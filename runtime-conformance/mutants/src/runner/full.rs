@@ -38,6 +38,7 @@ const REFERENCE: &str = "default";
 #[derive(Clone)]
 struct Unit {
     name: String,
+    round: usize,
     mutant: Option<&'static Mutant>,
     over: Over,
     load: Load,
@@ -57,11 +58,8 @@ pub(super) fn main(args: &Args) -> ExitCode {
         done.len(),
         state.display()
     );
-    // Noise is measured alone: two at a time would be noise to each other.
-    let (beside, alone): (Vec<_>, Vec<_>) =
-        left.into_iter().partition(|unit| unit.mutant.is_some());
     let mut all = done;
-    for (units, jobs) in [(beside, args.jobs), (alone, 1)] {
+    for (units, jobs) in stages(left, args.jobs) {
         side_by_side(
             units,
             jobs,
@@ -98,6 +96,7 @@ fn units(args: &Args) -> Vec<Unit> {
         let kind = if mutant.is_benign() { "variant" } else { "mutant" };
         units.extend((0..rounds).map(|round| Unit {
             name: format!("{kind} {} {round}", mutant.id),
+            round,
             mutant: Some(mutant),
             over: args.over(mutant),
             load: Load::Quiet,
@@ -115,6 +114,7 @@ fn units(args: &Args) -> Vec<Unit> {
         units.extend(flavours.iter().cycle().take(args.rounds).enumerate().map(
             |(round, &flavour)| Unit {
                 name: format!("reference {REFERENCE}/{} {round} {flavour}", load.word()),
+                round,
                 mutant: None,
                 over: Over { runtime: REFERENCE, flavour },
                 load,
@@ -123,6 +123,20 @@ fn units(args: &Args) -> Vec<Unit> {
         ));
     }
     units
+}
+
+/// What runs beside each other, and how many at a time: the mutants first, then round by round, so that
+/// whatever was reached when somebody stops it is of everything. Noise is measured alone: two at a time
+/// would be noise to each other.
+fn stages(units: Vec<Unit>, jobs: usize) -> Vec<(Vec<Unit>, usize)> {
+    let mut stages: BTreeMap<(usize, bool), Vec<Unit>> = BTreeMap::new();
+    for unit in units {
+        let is_wrong_one = unit.mutant.is_some_and(|mutant| !mutant.is_benign());
+        let round = if is_wrong_one { 0 } else { 1 + unit.round };
+        stages.entry((round, unit.mutant.is_none())).or_default().push(unit);
+    }
+    let jobs = |alone: bool| if alone { 1 } else { jobs };
+    stages.into_iter().map(|((_, alone), units)| (units, jobs(alone))).collect()
 }
 
 /// Runs a unit; what it found, as a line for the state.

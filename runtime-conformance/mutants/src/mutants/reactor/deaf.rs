@@ -102,6 +102,7 @@ impl Fault for MissesWhatComes {
             tried
         });
         if missed {
+            fired();
             let mut deaf_at = watched.state.lock().unwrap_or_else(PoisonError::into_inner);
             *deaf_at = Some(watched.readable());
         }
