@@ -7,7 +7,7 @@
 //! | [`WakeCount`], [`WakerLab`] | what is done to a waker, and wakers that do something back |
 //! | [`hand_poll`], [`foreign::block_on`] | polling without a runtime |
 //! | [`fence`](fence::fence) | "nothing more happens" |
-//! | [`in_waves`] | thousands of tasks, few of which are new |
+//! | `in_waves` | thousands of tasks, few of which are new |
 //! | [`Stress`] | many rounds in bounded time, with random pauses |
 //! | [`kernel`], [`cpu`] | what the system knows: descriptors, threads, CPU time |
 //! | [`AtDrop`], [`within_watchdog`] | destructors that do something; a call that must return |
@@ -38,5 +38,5 @@ pub use random::Random;
 pub use registry::{Count, Tracked};
 pub use stress::Stress;
 pub use tally::Tally;
-pub use waker::{WakeCount, hand_poll};
+pub use waker::{WakeCount, hand_poll, hand_poll_on};
 pub(crate) use waves::in_waves;

@@ -23,7 +23,7 @@ use crate::Cap;
 use crate::case::{Case, Untested};
 use crate::rig::{Rig, await_outside};
 use crate::rt::Join;
-use crate::toolbox::{Gate, Probe, Record, WakeCount, hand_poll};
+use crate::toolbox::{Gate, Probe, Record, WakeCount, hand_poll, hand_poll_on};
 use standstill::Standstill;
 
 pub(crate) const CASES: &[Case] = &[
@@ -262,8 +262,9 @@ fn cancel_5_cancelled_means_that_the_destructor_returned(rig: &Rig<'_>) {
         }
         slow.may_end.open();
         aborter.join().expect("CANCEL-5: `abort` panicked");
-        let handle = handle.or_else(|| handles.recv().ok()).expect("the aborter sent it");
-        let outcome = await_outside("CANCEL-5: the handle of an aborted task", handle);
+        let mut handle = handle.or_else(|| handles.recv().ok()).expect("the aborter sent it");
+        let hang = "CANCEL-5: the handle of an aborted task";
+        let outcome = hand_poll_on(hang, &mut handle, &waker);
         slow.assert_returned_if(true, "the handle was ready");
         assert_cancelled("CANCEL-5", "an aborted task", &outcome);
     });

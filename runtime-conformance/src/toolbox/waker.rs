@@ -5,6 +5,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+use super::within_watchdog;
+
+/// Between two polls by hand.
+const BETWEEN: Duration = Duration::from_millis(1);
 
 /// Counts wakes.
 #[derive(Debug, Default)]
@@ -31,6 +38,22 @@ impl Wake for WakeCount {
     fn wake_by_ref(self: &Arc<Self>) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
+}
+
+/// Polls with this one waker until it is ready, woken or not. A hang is reported as `waiting_for`.
+pub fn hand_poll_on<F: Future + Unpin>(
+    waiting_for: &str,
+    future: &mut F,
+    waker: &Waker,
+) -> F::Output {
+    within_watchdog(waiting_for, || {
+        loop {
+            match hand_poll(future, waker) {
+                Poll::Ready(output) => break output,
+                Poll::Pending => thread::sleep(BETWEEN), // orders nothing: the future does
+            }
+        }
+    })
 }
 
 /// Polls once, here.

@@ -12,7 +12,7 @@ use crate::Cap;
 use crate::rig::Rig;
 use crate::rt::Rt;
 use crate::toolbox::fence::GiveWay;
-use crate::toolbox::{AtDrop, Gate, WakeCount, hand_poll, within_watchdog};
+use crate::toolbox::{AtDrop, Gate, WakeCount, hand_poll, hand_poll_on};
 use crate::twist::Movable;
 
 /// TASK-5: the future is dropped when it completes or panics, and its destructor has returned before
@@ -94,14 +94,7 @@ pub(super) fn task_5_the_handle_waits_for_a_slow_destructor(rig: &Rig<'_>) {
             thread::sleep(APART); // widens the window; orders nothing
         }
         may_end.open();
-        let ended = within_watchdog("TASK-5: the handle after the destructor", || {
-            loop {
-                match hand_poll(&mut task, &waker) {
-                    Poll::Ready(ended) => break ended,
-                    Poll::Pending => thread::sleep(APART), // orders nothing: the handle does
-                }
-            }
-        });
+        let ended = hand_poll_on("TASK-5: the handle after the destructor", &mut task, &waker);
         assert!(ended.is_ok(), "TASK-5: a task that ended resolved {ended:?}");
     });
     rig.shutdown(rt);
