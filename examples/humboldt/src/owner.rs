@@ -199,7 +199,5 @@ fn mains() -> Option<Handle> {
 
 fn own() -> &'static Runtime {
     static OWN: OnceLock<Runtime> = OnceLock::new();
-    OWN.get_or_init(|| {
-        Runtime::new().expect("the system has no threads for humboldt's own runtime")
-    })
+    OWN.get_or_init(|| Runtime::new().expect("the system has no threads for humboldt"))
 }

@@ -34,7 +34,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         "skips-last-look",
     )
     .breaks(&["WAKE-3"])
-    .tolerates(&["BLOCKON-3", "LOCAL-3", "WAKE-6"])
+    .tolerates(&["BLOCKON-3", "LOCAL-3", "WAKE-6", "WAKE-10"]) // each has a last wake from outside
     .detected(Detection::Prob)
     .over(Over::CURRENT),
     Mutant::twist(
@@ -72,8 +72,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         Arc::new(inline::PollsInline)
     })
     .breaks(&["WAKE-8"])
-    // An abort comes between that poll and the runtime's; a poll that blocks keeps who woke.
-    .tolerates(&["CANCEL-3", "FAIR-5"]),
+    // An abort comes between that poll and the runtime's; a poll that blocks keeps who woke; and who
+    // wakes is not at the home of local tasks.
+    .tolerates(&["CANCEL-3", "FAIR-5", "LOCAL-4"]),
     Mutant::twist("M-WAKE-14", "`wake` needs a thread-local, and panics when it is gone.", || {
         Arc::new(NeedsThreadLocal)
     })

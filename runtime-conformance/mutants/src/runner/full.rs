@@ -1,9 +1,9 @@
 //! `--full`: every clause on every mutant, and every run of what is right. It takes hours and resumes.
 //!
 //! The work is a list of *units*, each a run of the suite. What a unit found is one line in a file below
-//! the target directory, with what was judged: the git trees of [`JUDGED`]. A unit that has a line for
-//! today's is not run again, whatever else was committed since. When all have, the lines are summed up
-//! into the record.
+//! the target directory, with what was judged: the git trees of [`JUDGED`], and of [`MUTANTS`] or
+//! [`VARIANTS`]. A unit that has a line for today's is not run again, whatever else was committed since.
+//! When all have, the lines are summed up into the record.
 //!
 //! | unit | cases | right if |
 //! |---|---|---|
@@ -45,11 +45,19 @@ struct Unit {
     cases: Vec<String>,
 }
 
+impl Unit {
+    fn is_wrong_one(&self) -> bool {
+        self.mutant.is_some_and(|mutant| !mutant.is_benign())
+    }
+}
+
 pub(super) fn main(args: &Args) -> ExitCode {
-    let (commit, code) = (commit(), code());
+    let commit = commit();
+    let (mutants, right) = (code(&MUTANTS), code(&VARIANTS));
+    let code = |unit: &Unit| if unit.is_wrong_one() { &mutants } else { &right }.as_deref();
     let state = state_file();
-    let done = code.as_ref().map_or_else(BTreeMap::new, |code| read_state(&state, code));
     let units = units(args);
+    let done = read_state(&state, &units, code);
     let left: Vec<Unit> =
         units.iter().filter(|unit| !done.contains_key(&unit.name)).cloned().collect();
     println!(
@@ -63,7 +71,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
         side_by_side(
             units,
             jobs,
-            |unit| (unit.name.clone(), run(&unit, &commit, code.as_deref())),
+            |unit| (unit.name.clone(), run(&unit, &commit, code(&unit))),
             |(name, line)| {
                 println!("{name}: {}", brief(&line));
                 if let Err(error) = append(&state, &line) {
@@ -131,8 +139,7 @@ fn units(args: &Args) -> Vec<Unit> {
 fn stages(units: Vec<Unit>, jobs: usize) -> Vec<(Vec<Unit>, usize)> {
     let mut stages: BTreeMap<(usize, bool), Vec<Unit>> = BTreeMap::new();
     for unit in units {
-        let is_wrong_one = unit.mutant.is_some_and(|mutant| !mutant.is_benign());
-        let round = if is_wrong_one { 0 } else { 1 + unit.round };
+        let round = if unit.is_wrong_one() { 0 } else { 1 + unit.round };
         stages.entry((round, unit.mutant.is_none())).or_default().push(unit);
     }
     let jobs = |alone: bool| if alone { 1 } else { jobs };
@@ -141,7 +148,7 @@ fn stages(units: Vec<Unit>, jobs: usize) -> Vec<(Vec<Unit>, usize)> {
 
 /// Runs a unit; what it found, as a line for the state.
 fn run(unit: &Unit, commit: &str, code: Option<&str>) -> Value {
-    let is_wrong_one = unit.mutant.is_some_and(|mutant| !mutant.is_benign());
+    let is_wrong_one = unit.is_wrong_one();
     let suite = Suite {
         mutant: unit.mutant,
         over: unit.over,
@@ -299,10 +306,18 @@ fn state_file() -> PathBuf {
     exe.parent().unwrap_or(Path::new(".")).join("mutants-full.jsonl")
 }
 
-fn read_state(state: &Path, code: &str) -> BTreeMap<String, Value> {
+/// What is known about these units already, of the code as it is.
+fn read_state<'a>(
+    state: &Path,
+    units: &[Unit],
+    code: impl Fn(&Unit) -> Option<&'a str>,
+) -> BTreeMap<String, Value> {
     let text = fs::read_to_string(state).unwrap_or_default();
     let lines = text.lines().filter_map(|line| Value::parse(line).ok());
-    let todays = lines.filter(|line| line.get("code").text() == code);
+    let todays = lines.filter(|line| {
+        let unit = units.iter().find(|unit| unit.name == line.get("unit").text());
+        unit.and_then(&code).is_some_and(|code| line.get("code").text() == code)
+    });
     todays.map(|line| (line.get("unit").text().to_owned(), line)).collect()
 }
 
@@ -311,17 +326,26 @@ fn append(state: &Path, line: &Value) -> std::io::Result<()> {
     file.write_all(format!("{line}\n").as_bytes())
 }
 
-/// What a verdict of this runner depends on.
+/// What a verdict of this runner depends on …
 const JUDGED: [&str; 9] = [
     "Cargo.lock",
     "runtime-conformance/src",
     "runtime-conformance/clauses.md",
     "runtime-conformance/waker",
-    "runtime-conformance/mutants",
+    "runtime-conformance/proactor",
     "runtime-hooks/src",
     "runtime-traits/src",
     "runtime-default",
     "examples/toy",
+];
+/// … on a mutant …
+const MUTANTS: [&str; 1] = ["runtime-conformance/mutants/src"];
+/// … and on what is right.
+const VARIANTS: [&str; 4] = [
+    "runtime-conformance/mutants/src/mutants/benign",
+    "runtime-conformance/mutants/src/decorate.rs",
+    "runtime-conformance/mutants/src/erased.rs",
+    "runtime-conformance/mutants/src/subject.rs",
 ];
 
 /// The commit that is checked out.
@@ -330,11 +354,12 @@ fn commit() -> String {
 }
 
 /// Names what is judged; `None` if it is not committed, and so cannot be told from what comes next.
-fn code() -> Option<String> {
+fn code(besides: &[&'static str]) -> Option<String> {
+    let places = [&JUDGED[..], besides].concat();
     let root = git(&["rev-parse", "--show-toplevel"])?;
     let changes =
-        git(&[&["-C", root.as_str(), "status", "--porcelain", "--"], &JUDGED[..]].concat())?;
-    let trees = JUDGED.map(|place| format!("HEAD:{place}"));
+        git(&[&["-C", root.as_str(), "status", "--porcelain", "--"], &places[..]].concat())?;
+    let trees: Vec<String> = places.iter().map(|place| format!("HEAD:{place}")).collect();
     let trees: Vec<&str> = trees.iter().map(String::as_str).collect();
     let trees = git(&[&["rev-parse"], &trees[..]].concat())?;
     changes.is_empty().then(|| trees.split_whitespace().map(|tree| &tree[..8]).collect())
