@@ -37,6 +37,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         Faulty::twist(|| MissesWhatComes)
     })
     .breaks(&["REACTOR-2"])
+    // Its operations find nothing at first, too.
+    .tolerates(&["REACTOR-5"])
     .detected(Detection::Hangs),
     Mutant::twist("M-REACTOR-3", "A write that has to wait takes the reader's place.", || {
         Faulty::twist(|| OnePlace)
@@ -76,6 +78,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         Faulty::twist(|| Spins)
     })
     .breaks(&["REACTOR-9"])
+    // Who turns without end does not sleep.
+    .tolerates(&["BLOCKON-2"])
     .detected(Detection::Burns),
     Mutant::twist(
         "M-REACTOR-10",
