@@ -6,7 +6,8 @@
 //! | `runtime-conformance/clauses.md` | the table: id, level, tier |
 //! | `runtime-conformance/src/clauses/**.rs` | tests (`Case::new("ID"`) and reasons (`Untested::new("ID"`) |
 //! | `runtime-traits/src`, `runtime-hooks/src` | `**ID** (must)`, `**ID** (should)` |
-//! | `runtime-conformance/mutants/src/mutants/*.rs` | `.breaks(&["ID"…])`, `IMPOSSIBLE` |
+//! | `runtime-conformance/mutants/src/mutants/*.rs` | `.breaks(&["ID"…])`, `IMPOSSIBLE`, the mutants' ids |
+//! | `runtime-conformance/record/mutants.json` | which mutants were failed by which clause, and by no foreign one |
 //!
 //! The suite reads `clauses.md` itself, so table and suite agree by construction; what is compared here
 //! is everything that people write beside it. Sources are read as text: a clause that is spoken of in
@@ -15,12 +16,13 @@
 //! What is asked of a clause of tier A, outside the groups whose interface does not exist yet: all of
 //! it. Of one of tier B: a test, or a reason.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::Outcome;
+use crate::json::Value;
 use crate::workspace;
 
 /// Groups without an interface: their clauses are asked for with it.
@@ -54,6 +56,9 @@ struct Read {
     documented: BTreeSet<(String, String)>,
     broken: BTreeSet<String>,
     impossible: BTreeSet<String>,
+    mutants: BTreeSet<String>,
+    /// The mutants of the record, each with the clauses that it failed; none if something foreign failed.
+    recorded: BTreeMap<String, Vec<String>>,
 }
 
 const HELP: &str = "\
@@ -109,7 +114,12 @@ fn read(root: &Path) -> Result<Read, String> {
     for text in sources(&suite.join("mutants/src/mutants")) {
         read.broken.extend(lists(&text, ".breaks(&["));
         read.impossible.extend(impossible(&text));
+        read.mutants.extend(
+            ["Mutant::twist(", "Mutant::switch("].iter().flat_map(|call| named(&text, call)),
+        );
     }
+    let record = fs::read_to_string(suite.join("record/mutants.json"));
+    read.recorded = recorded(&record.map_err(|error| format!("the record: {error}"))?)?;
     Ok(read)
 }
 
@@ -125,6 +135,10 @@ fn findings(read: &Read) -> Vec<String> {
     let used: BTreeSet<&String> = all.into_iter().flatten().chain(documented).collect();
     let unknown = used.into_iter().filter(|id| !known(id));
     findings.extend(unknown.map(|id| format!("{id}  is not in clauses.md, and is spoken of")));
+    let unrecorded = read.mutants.iter().filter(|id| !read.recorded.contains_key(*id));
+    findings.extend(
+        unrecorded.map(|id| format!("{id}  is not in the record: cargo xtask mutants --full")),
+    );
     findings
 }
 
@@ -154,6 +168,13 @@ fn missing(clause: &Clause, read: &Read) -> Vec<String> {
     }
     if tier == "A" && !read.broken.contains(id) && !read.impossible.contains(id) {
         missing.push(format!("{id}  ({tier}) is broken by no mutant, and no reason says why"));
+    } else if tier == "A"
+        && read.broken.contains(id)
+        && !read.recorded.values().any(|by| by.contains(id))
+    {
+        missing.push(format!(
+            "{id}  ({tier}) has noticed no mutant that nothing foreign noticed, in the record"
+        ));
     }
     missing
 }
@@ -182,9 +203,26 @@ fn is_id(text: &str) -> bool {
 
 /// The ids that are the first argument of `call`.
 fn calls(text: &str, call: &str) -> Vec<String> {
+    named(text, call).into_iter().filter(|id| is_id(id)).collect()
+}
+
+/// The texts that are the first argument of `call`.
+fn named(text: &str, call: &str) -> Vec<String> {
     let arguments = text.split(call).skip(1);
-    let ids = arguments.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());
-    ids.filter(|id| is_id(id)).map(str::to_owned).collect()
+    let texts = arguments.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());
+    texts.map(str::to_owned).collect()
+}
+
+/// What each mutant and variant of the record failed.
+fn recorded(text: &str) -> Result<BTreeMap<String, Vec<String>>, String> {
+    let record = Value::parse(text).map_err(|wrong| format!("the record: {wrong}"))?;
+    let all = ["mutants", "variants"].map(|kind| record.get(kind).items());
+    let entry = |one: &Value| {
+        let by = one.get("by").items().iter().map(|id| id.text().to_owned());
+        let is_right = *one.get("right") == Value::Bool(true);
+        (one.get("id").text().to_owned(), by.filter(|_| is_right).collect())
+    };
+    Ok(all.into_iter().flatten().map(entry).collect())
 }
 
 /// The ids in the lists that begin with `open`.
@@ -251,6 +289,8 @@ mod tests {
             documented: [("TASK-1".to_owned(), "must".to_owned())].into(),
             broken: set(&["TASK-1"]),
             impossible: BTreeSet::new(),
+            mutants: set(&["M-TASK-1"]),
+            recorded: [("M-TASK-1".to_owned(), vec!["TASK-1".to_owned()])].into(),
         }
     }
 
@@ -273,6 +313,11 @@ mod tests {
         lack(|read| read.untested.clear(), "TASK-8  (B) has neither a test");
         lack(|read| read.documented.clear(), "stands on no trait or type: **TASK-1** (must)");
         lack(|read| read.broken.clear(), "is broken by no mutant");
+        lack(|read| _ = read.mutants.insert("M-TASK-9".into()), "M-TASK-9  is not in the record");
+        lack(
+            |read| read.recorded.values_mut().for_each(Vec::clear),
+            "TASK-1  (A) has noticed no mutant that nothing foreign",
+        );
         lack(|read| _ = read.untested.insert("TASK-1".into()), "has both a test and a reason");
         lack(|read| _ = read.tested.insert("TASK-9".into()), "TASK-9  is not in clauses.md");
         lack(
@@ -285,6 +330,15 @@ mod tests {
     fn help_is_given_and_what_is_not_understood_is_refused() {
         assert!(run(&["--help"]).is_ok());
         assert!(run(&["--hlep"]).unwrap_err().starts_with("`--hlep` is not understood"));
+    }
+
+    #[test]
+    fn a_mutant_that_something_foreign_noticed_shows_nothing() {
+        let record = r#"{"mutants": [{"id": "M-1", "by": ["TASK-1"], "right": true},
+            {"id": "M-2", "by": ["TASK-2"], "right": false}], "variants": [{"id": "E-1"}]}"#;
+        let recorded = recorded(record).unwrap();
+        assert_eq!(recorded["M-1"], ["TASK-1"]);
+        assert!(recorded["M-2"].is_empty() && recorded["E-1"].is_empty());
     }
 
     #[test]
