@@ -127,12 +127,22 @@ fn run_over(shell: &mut Shell, subjects: &[&Subject], asked: &Asked) -> Outcome 
         let line = suite(subject);
         let line = out.iter().fold(line, |line, out| line.arg("--out").arg(out));
         let line = asked.rest.iter().fold(line, |line, argument| line.arg(argument));
-        worst = worst.max(shell.code_of(line)?);
+        worst = worse(worst, shell.code_of(line)?);
     }
     if let (true, Some(out)) = (merging, &asked.out) {
-        worst = worst.max(shell.code_of(joined(subjects, out))?);
+        worst = worse(worst, shell.code_of(joined(subjects, out))?);
     }
     Ok(ExitCode::from(worst))
+}
+
+/// The exit code of two runs: what failed hides what could not be told, and no other way round.
+fn worse(one: u8, other: u8) -> u8 {
+    let grave = [1, 4, 5, 3, 2];
+    let place = |code: u8| grave.iter().position(|known| *known == code);
+    match [one, other] {
+        [0, code] | [code, 0] => code,
+        codes => codes.into_iter().min_by_key(|code| place(*code)).unwrap_or_default(),
+    }
 }
 
 /// The line that joins the reports of these runtimes, which are below `out`.
@@ -198,6 +208,15 @@ mod tests {
 
     fn parsed(arguments: &[&str]) -> Result<Asked, String> {
         parse(arguments, &crate::workspace::root())
+    }
+
+    #[test]
+    fn what_failed_hides_what_could_not_be_told() {
+        assert_eq!(
+            [worse(0, 0), worse(0, 3), worse(3, 1), worse(1, 5), worse(2, 3)],
+            [0, 3, 1, 1, 3]
+        );
+        assert_eq!(worse(101, 0), 101, "a crash of the suite itself");
     }
 
     #[test]
