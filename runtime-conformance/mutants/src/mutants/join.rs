@@ -25,6 +25,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         Arc::new(AbortsOnDrop)
     })
     .breaks(&["JOIN-2"])
+    .tolerates(&["CANCEL-8"]) // an abort wakes whoever joined
     .detected(Detection::Hangs),
     Mutant::twist("M-JOIN-3", "`is_finished` is true 50 µs before the output is there.", || {
         Arc::new(FinishedTooSoon)

@@ -1,9 +1,9 @@
 //! `--full`: every clause on every mutant, and every run of what is right. It takes hours and resumes.
 //!
 //! The work is a list of *units*, each a run of the suite. What a unit found is one line in a file below
-//! the target directory, with what was judged: the git trees of [`JUDGED`], and of [`MUTANTS`] or
-//! [`VARIANTS`]. A unit that has a line for today's is not run again, whatever else was committed since.
-//! When all have, the lines are summed up into the record.
+//! the target directory, with what was judged: the git trees of [`JUDGED`] and of the files of the
+//! mutant's group. A unit that has a line for today's is not run again, whatever else was committed
+//! since. When all have, the lines are summed up into the record.
 //!
 //! | unit | cases | right if |
 //! |---|---|---|
@@ -49,12 +49,19 @@ impl Unit {
     fn is_wrong_one(&self) -> bool {
         self.mutant.is_some_and(|mutant| !mutant.is_benign())
     }
+
+    /// Which file has the mutant: `join` has `M-JOIN-2`.
+    fn group(&self) -> String {
+        let wrong_one = self.mutant.filter(|_| self.is_wrong_one());
+        let group = wrong_one.and_then(|mutant| mutant.id.split('-').nth(1));
+        group.unwrap_or("benign").to_lowercase()
+    }
 }
 
 pub(super) fn main(args: &Args) -> ExitCode {
     let commit = commit();
-    let (mutants, right) = (code(&MUTANTS), code(&VARIANTS));
-    let code = |unit: &Unit| if unit.is_wrong_one() { &mutants } else { &right }.as_deref();
+    let codes = codes();
+    let code = |unit: &Unit| codes.get(&unit.group()).and_then(Option::as_deref);
     let state = state_file();
     let units = units(args);
     let done = read_state(&state, &units, code);
@@ -326,8 +333,8 @@ fn append(state: &Path, line: &Value) -> std::io::Result<()> {
     file.write_all(format!("{line}\n").as_bytes())
 }
 
-/// What a verdict of this runner depends on …
-const JUDGED: [&str; 9] = [
+/// What every verdict of this runner depends on.
+const JUDGED: [&str; 12] = [
     "Cargo.lock",
     "runtime-conformance/src",
     "runtime-conformance/clauses.md",
@@ -337,16 +344,27 @@ const JUDGED: [&str; 9] = [
     "runtime-traits/src",
     "runtime-default",
     "examples/toy",
-];
-/// … on a mutant …
-const MUTANTS: [&str; 1] = ["runtime-conformance/mutants/src"];
-/// … and on what is right.
-const VARIANTS: [&str; 4] = [
-    "runtime-conformance/mutants/src/mutants/benign",
     "runtime-conformance/mutants/src/decorate.rs",
     "runtime-conformance/mutants/src/erased.rs",
     "runtime-conformance/mutants/src/subject.rs",
 ];
+/// And it depends on the group's file here, and its directory.
+const MUTANTS: &str = "runtime-conformance/mutants/src/mutants";
+
+/// Names the code of each group.
+fn codes() -> BTreeMap<String, Option<String>> {
+    let Some(tree) =
+        git(&["ls-tree", "--full-tree", "--name-only", "HEAD", &format!("{MUTANTS}/")])
+    else {
+        return BTreeMap::new();
+    };
+    let mut places: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for place in tree.lines() {
+        let name = place.rsplit('/').next().unwrap_or_default().trim_end_matches(".rs");
+        places.entry(name.to_owned()).or_default().push(place);
+    }
+    places.into_iter().map(|(group, places)| (group, code(&places))).collect()
+}
 
 /// The commit that is checked out.
 fn commit() -> String {
@@ -354,7 +372,7 @@ fn commit() -> String {
 }
 
 /// Names what is judged; `None` if it is not committed, and so cannot be told from what comes next.
-fn code(besides: &[&'static str]) -> Option<String> {
+fn code(besides: &[&str]) -> Option<String> {
     let places = [&JUDGED[..], besides].concat();
     let root = git(&["rev-parse", "--show-toplevel"])?;
     let changes =
