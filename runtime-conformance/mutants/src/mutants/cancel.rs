@@ -35,7 +35,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         || Arc::new(DestroysLater),
     )
     .breaks(&["CANCEL-5"])
-    .tolerates(&["SHUTDOWN-1", "BLOCKON-4"]), // they look once a handle is ready, or all has ended
+    // They look once a handle is ready, or all has ended.
+    .tolerates(&["SHUTDOWN-1", "BLOCKON-4", "JOIN-1", "WAKE-7"]),
     Mutant::twist(
         "M-CANCEL-3",
         "An abort of a finished task discards its output: the handle says cancelled.",

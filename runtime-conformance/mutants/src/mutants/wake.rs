@@ -25,7 +25,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     )
     .breaks(&["WAKE-2"])
     // A burst of wakes during a poll; an event of a socket's, or another task, that comes just then.
-    .tolerates(&["WAKE-3", "WAKE-6", "REACTOR-10", "TCP-5", "FAIR-5"])
+    .tolerates(&["WAKE-3", "WAKE-6", "REACTOR-10", "TCP-5", "TCP-7", "UDP-3", "FAIR-5"])
     .detected(Detection::Hangs),
     // The next wake, however late, ends the sleep: nothing is in the way of it.
     Mutant::switch(
