@@ -17,7 +17,7 @@
 //!
 //! # Invariants
 //!
-//! - **P1** From `submit` until it is put into [`Flight::done`] or dropped, a buffer is owned by the
+//! - **P1** From `submit` until it is put into `Flight::done` or dropped, a buffer is owned by the
 //!   operation's thread, which alone touches it (C1, C2).
 //! - **P2** Bytes are counted as read only by `append`, which has just written them (C3).
 //!

@@ -54,6 +54,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         Arc::new(OnPool(|_| Box::<pool::Strands>::default()))
     })
     .breaks(&["BLOCKING-5"])
+    .tolerates(&["BLOCKING-4"]) // a closure inside a closure may be the one that is stranded
     .detected(Detection::Prob),
     Mutant::twist("M-BLOCKING-8", "In a blocking closure no runtime is current.", || {
         Arc::new(Outside)
