@@ -24,7 +24,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         || Arc::new(Spins),
     )
     .breaks(&["BLOCKON-2"])
-    .tolerates(&["TIME-11"]) // a thread that spins uses its time
+    .tolerates(&["TIME-11", "REACTOR-9"]) // a thread that spins uses its time
     .detected(Detection::Burns),
     Mutant::twist(
         "M-BLOCKON-1b",
