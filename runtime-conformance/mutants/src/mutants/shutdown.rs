@@ -26,18 +26,21 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         || Arc::new(TakesTasksAfterTheEnd::default()),
     )
     .breaks(&["SHUTDOWN-3"])
+    .tolerates(&["CANCEL-4"]) // which aborts such a task, and asks its handle
     .detected(Detection::Hangs),
     Mutant::twist("M-SHUTDOWN-2", "Tasks that are parked at the end are forgotten.", || {
         Arc::new(ForgetsParked::default())
     })
     .breaks(&["SHUTDOWN-1"])
-    // What is forgotten has sockets, handles that keep the poller open, and, in WAKE-5, 64 KiB each.
-    .tolerates(&["LEAK-1", "LEAK-3", "WAKE-5"]),
+    // What is forgotten has sockets, handles that keep the poller open, in WAKE-5 64 KiB each, and in
+    // WAKE-7 a destructor that is awaited.
+    .tolerates(&["LEAK-1", "LEAK-3", "WAKE-5", "WAKE-7"]),
     Mutant::twist("M-SHUTDOWN-2b", "The end does not wait for polls that run.", || {
         Arc::new(DoesNotWait)
     })
     .breaks(&["SHUTDOWN-1"])
-    .tolerates(&["SHUTDOWN-7"]),
+    .tolerates(&["SHUTDOWN-7", "WAKE-5"]) // a thread, or a poll, that is still there
+    .detected(Detection::Fails),
     Mutant::twist(
         "M-SHUTDOWN-3",
         "Tasks are dropped at the end under the lock that a wake takes.",
