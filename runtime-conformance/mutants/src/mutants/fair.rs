@@ -53,6 +53,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     .detected(Detection::Hangs),
     Mutant::twist("M-FAIR-5", "The budget is without end.", || Arc::new(starving::NoBudget))
         .breaks(&["FAIR-4"])
+        .tolerates(&["CAP-coop"]) // the same, asked of the budget
         .over(Over::CURRENT),
     Mutant::twist("M-FAIR-6", "The root is polled until it has not woken itself.", || {
         Arc::new(starving::RootGoesOn)
