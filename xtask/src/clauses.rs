@@ -58,7 +58,8 @@ struct Read {
     impossible: BTreeSet<String>,
     mutants: BTreeSet<String>,
     /// The mutants of the record, each with the clauses that it failed; none if something foreign failed.
-    recorded: BTreeMap<String, Vec<String>>,
+    /// `None`: there is no record yet.
+    recorded: Option<BTreeMap<String, Vec<String>>>,
 }
 
 const HELP: &str = "\
@@ -97,6 +98,11 @@ pub(crate) fn report() -> Result<(), String> {
         read.broken.len(),
         findings.len()
     );
+    if read.recorded.is_none() {
+        println!(
+            "there is no record yet of which mutants they noticed: cargo xtask mutants --full"
+        );
+    }
     if findings.is_empty() { Ok(()) } else { Err(format!("{} missing", findings.len())) }
 }
 
@@ -135,11 +141,17 @@ fn findings(read: &Read) -> Vec<String> {
     let used: BTreeSet<&String> = all.into_iter().flatten().chain(documented).collect();
     let unknown = used.into_iter().filter(|id| !known(id));
     findings.extend(unknown.map(|id| format!("{id}  is not in clauses.md, and is spoken of")));
-    let unrecorded = read.mutants.iter().filter(|id| !read.recorded.contains_key(*id));
+    let is_recorded = |id: &String| read.recorded.as_ref().is_none_or(|all| all.contains_key(id));
+    let unrecorded = read.mutants.iter().filter(|id| !is_recorded(id));
     findings.extend(
         unrecorded.map(|id| format!("{id}  is not in the record: cargo xtask mutants --full")),
     );
     findings
+}
+
+/// Whether a clause noticed a mutant that nothing foreign noticed.
+fn has_noticed(read: &Read, id: &String) -> bool {
+    read.recorded.as_ref().is_none_or(|all| all.values().any(|by| by.contains(id)))
 }
 
 fn missing(clause: &Clause, read: &Read) -> Vec<String> {
@@ -168,10 +180,7 @@ fn missing(clause: &Clause, read: &Read) -> Vec<String> {
     }
     if tier == "A" && !read.broken.contains(id) && !read.impossible.contains(id) {
         missing.push(format!("{id}  ({tier}) is broken by no mutant, and no reason says why"));
-    } else if tier == "A"
-        && read.broken.contains(id)
-        && !read.recorded.values().any(|by| by.contains(id))
-    {
+    } else if tier == "A" && read.broken.contains(id) && !has_noticed(read, id) {
         missing.push(format!(
             "{id}  ({tier}) has noticed no mutant that nothing foreign noticed, in the record"
         ));
@@ -214,15 +223,18 @@ fn named(text: &str, call: &str) -> Vec<String> {
 }
 
 /// What each mutant and variant of the record failed.
-fn recorded(text: &str) -> Result<BTreeMap<String, Vec<String>>, String> {
+fn recorded(text: &str) -> Result<Option<BTreeMap<String, Vec<String>>>, String> {
     let record = Value::parse(text).map_err(|wrong| format!("the record: {wrong}"))?;
+    if record.get("commit").text().is_empty() {
+        return Ok(None);
+    }
     let all = ["mutants", "variants"].map(|kind| record.get(kind).items());
     let entry = |one: &Value| {
         let by = one.get("by").items().iter().map(|id| id.text().to_owned());
         let is_right = *one.get("right") == Value::Bool(true);
         (one.get("id").text().to_owned(), by.filter(|_| is_right).collect())
     };
-    Ok(all.into_iter().flatten().map(entry).collect())
+    Ok(Some(all.into_iter().flatten().map(entry).collect()))
 }
 
 /// The ids in the lists that begin with `open`.
@@ -290,7 +302,7 @@ mod tests {
             broken: set(&["TASK-1"]),
             impossible: BTreeSet::new(),
             mutants: set(&["M-TASK-1"]),
-            recorded: [("M-TASK-1".to_owned(), vec!["TASK-1".to_owned()])].into(),
+            recorded: Some([("M-TASK-1".to_owned(), vec!["TASK-1".to_owned()])].into()),
         }
     }
 
@@ -315,7 +327,7 @@ mod tests {
         lack(|read| read.broken.clear(), "is broken by no mutant");
         lack(|read| _ = read.mutants.insert("M-TASK-9".into()), "M-TASK-9  is not in the record");
         lack(
-            |read| read.recorded.values_mut().for_each(Vec::clear),
+            |read| read.recorded.as_mut().unwrap().values_mut().for_each(Vec::clear),
             "TASK-1  (A) has noticed no mutant that nothing foreign",
         );
         lack(|read| _ = read.untested.insert("TASK-1".into()), "has both a test and a reason");
@@ -334,9 +346,10 @@ mod tests {
 
     #[test]
     fn a_mutant_that_something_foreign_noticed_shows_nothing() {
-        let record = r#"{"mutants": [{"id": "M-1", "by": ["TASK-1"], "right": true},
+        let record = r#"{"commit": "abc", "mutants": [{"id": "M-1", "by": ["TASK-1"], "right": true},
             {"id": "M-2", "by": ["TASK-2"], "right": false}], "variants": [{"id": "E-1"}]}"#;
-        let recorded = recorded(record).unwrap();
+        assert!(recorded(r#"{"commit": ""}"#).unwrap().is_none());
+        let recorded = recorded(record).unwrap().unwrap();
         assert_eq!(recorded["M-1"], ["TASK-1"]);
         assert!(recorded["M-2"].is_empty() && recorded["E-1"].is_empty());
     }

@@ -151,10 +151,15 @@ mod tests {
     }
 
     /// What the first line of every report claims is about the clauses of today. `cargo xtask mutants
-    /// --full --record runtime-conformance/record/mutants.json` makes it so.
+    /// --full --record runtime-conformance/record/mutants.json` makes it so. A record that was never
+    /// made claims nothing, and the first line says that.
     #[test]
     fn the_record_covers_todays_clauses() {
         let record = Value::parse(RECORD).unwrap();
+        if record.get("commit").text().is_empty() {
+            assert!(detection(&record).contains("not recorded"));
+            return;
+        }
         let covered: Vec<&str> = record.get("clauses").items().iter().map(Value::text).collect();
         let cases = crate::clauses::cases().filter(|case| !case.id.starts_with("CAP-"));
         let missing: Vec<_> =
