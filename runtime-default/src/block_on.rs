@@ -38,20 +38,25 @@ impl BlockOn for Blocker {
 }
 
 fn block_on(shared: &SharedRef, mut main: Pin<&mut dyn Future<Output = ()>>) {
+    if shared.threads_are_ours || !work(shared, main.as_mut()) {
+        park_on(main);
+    }
+}
+
+/// Polls on a station, and until there is one without; `false`: the runtime stopped before the end.
+fn work(shared: &SharedRef, mut main: Pin<&mut dyn Future<Output = ()>>) -> bool {
     let waiter = Arc::new(Waiter { woken: AtomicBool::new(true), shared: shared.clone() });
     let waker = Waker::from(waiter.clone());
     let mut polls = 0_u32;
-    while !shared.threads_are_ours && !shared.is_stopped() {
+    while !shared.is_stopped() {
         if let Some(station) = shared.take_station() {
             let signal = Signal::new(shared.clone(), station.0);
-            if worker::work(shared, station, Some(Root { future: main.as_mut(), signal })) {
-                return;
-            }
-            break; // it stopped under us: the future is told by whatever it waits for
+            // If it stops under us the future is told by whatever it waits for.
+            return worker::work(shared, station, Some(Root { future: main, signal }));
         }
         if waiter.woken.swap(false, SeqCst) {
             if main.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
-                return;
+                return true;
             }
             polls = polls.wrapping_add(1);
             if polls % LOOK_AROUND == 0 {
@@ -60,7 +65,7 @@ fn block_on(shared: &SharedRef, mut main: Pin<&mut dyn Future<Output = ()>>) {
         }
         shared.wait_for_station(|| waiter.woken.load(SeqCst) || shared.is_stopped());
     }
-    park_on(main);
+    false
 }
 
 /// Wakes a thread that waits for a station.
