@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
-use runtime_conformance::Subject;
 use runtime_conformance::twist::{AnyFuture, AnyJoin, AnyOutput, Twist, fired};
+use runtime_conformance::{Cap, Subject};
 use runtime_traits::{BlockOnError, Handle, JoinError, Refused};
 
 use crate::erased::{Join, OnJoin, OnPoll, poll, wrapped};
@@ -24,7 +24,8 @@ pub(crate) const VARIANTS: &[Mutant] = &[
         Arc::new(PollsElsewhere)
     })
     // Whose root has a home for local tasks: tasks have none there.
-    .over(Over { runtime: "default", flavour: "lent" }),
+    .over(Over { runtime: "default", flavour: "lent" })
+    .without(&[Cap::Coop]), // a budget is of the thread that polls, and each is a new one
     Mutant::twist("E-13", "Joiners are woken twice.", || Arc::new(WakesTwice)),
     Mutant::twist("E-15a", "A call of `block_on` inside another panics.", || {
         Arc::new(Nested(Inside::Panics))
@@ -64,14 +65,18 @@ impl OnPoll for OnAThread {
     fn poll(&mut self, future: &mut Option<AnyFuture>, cx: &mut Context<'_>) -> Poll<AnyOutput> {
         fired();
         let (rt, waker) = (&self.0, cx.waker());
+        let mut poll = || rt.enter(|| poll(future, &mut Context::from_waker(waker)));
         let polled = thread::scope(|scope| {
-            let poll = || {
+            let there = || {
                 IN_POLL.set(true);
-                rt.enter(|| poll(future, &mut Context::from_waker(waker)))
+                poll()
             };
-            scope.spawn(poll).join()
+            thread::Builder::new().spawn_scoped(scope, there).ok().map(|there| there.join())
         });
-        polled.unwrap_or_else(|payload| resume_unwind(payload))
+        match polled {
+            Some(polled) => polled.unwrap_or_else(|payload| resume_unwind(payload)),
+            None => poll(), // the system has no thread
+        }
     }
 }
 
@@ -148,13 +153,12 @@ impl Twist for Nested {
         rt: &Handle,
         main: Pin<&mut dyn Future<Output = ()>>,
     ) -> Result<(), BlockOnError> {
-        let inside = || Handle::try_current().is_ok_and(|current| current == *rt);
         match self.0 {
             Inside::Panics if DEPTH.get() > 0 => {
                 fired();
                 panic!("`block_on` was called inside `block_on`")
             }
-            Inside::Refuses if DEPTH.get() > 0 || inside() => {
+            Inside::Refuses if DEPTH.get() > 0 => {
                 fired();
                 Err(BlockOnError::Refused(Refused::NOT_HERE))
             }

@@ -168,8 +168,9 @@ impl Reaper {
         let Some(future) = future.take() else { return };
         fired();
         let rt = self.0.clone();
-        let reaped = thread::spawn(move || rt.enter(|| drop(future))).join();
-        if let Err(payload) = reaped {
+        // Where the system has no thread, `spawn` drops it here.
+        let reaper = thread::Builder::new().spawn(move || rt.enter(|| drop(future)));
+        if let Some(Err(payload)) = reaper.ok().map(|reaper| reaper.join()) {
             std::panic::resume_unwind(payload);
         }
     }
