@@ -10,6 +10,7 @@
 
 use std::fmt::Debug;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::mpsc::Sender;
 
 /// What an echo server reads at most at a time.
@@ -22,8 +23,27 @@ pub(crate) trait Api: 'static {
     where
         F: Future<Output: Send + 'static> + Send + 'static;
 
+    /// Runs a closure on a thread that may block.
+    fn unblock<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output: Finished<T>> + Send + 'static;
+
+    /// Reads a file from its beginning to its end, a buffer at a time; answers how much it was.
+    fn read_file(path: &Path, buffer: &mut [u8]) -> impl Future<Output = usize> + Send;
+
+    /// Runs a program without arguments to its end; whether it succeeded.
+    fn child(program: &'static str) -> impl Future<Output = bool> + Send + 'static;
+
     /// Echoes what comes from any number of connections, a task for each, and tells where.
     fn serve(address: Sender<SocketAddr>) -> impl Future<Output = ()> + Send + 'static;
+}
+
+/// An interface with tasks that stay on their thread.
+pub(crate) trait LocalApi: 'static {
+    /// Starts one.
+    fn spawn_local<F>(future: F) -> impl Future<Output: Finished<F::Output>> + 'static
+    where
+        F: Future<Output: 'static> + 'static;
 }
 
 /// What a join handle gives: the task's output, or that and a reason why not.
@@ -53,6 +73,26 @@ impl Api for Traits {
         runtime_traits::spawn(future)
     }
 
+    fn unblock<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output: Finished<T>> + Send + 'static {
+        runtime_traits::task::spawn_blocking(work)
+    }
+
+    async fn read_file(path: &Path, buffer: &mut [u8]) -> usize {
+        let file = runtime_traits::fs::File::open(path).await.expect("a file");
+        let mut total = 0;
+        while let n @ 1.. = file.read(buffer).await.expect("a file can be read") {
+            total += n;
+        }
+        total
+    }
+
+    async fn child(program: &'static str) -> bool {
+        let status = runtime_traits::process::Command::new(program).status().await;
+        status.expect("a child").success()
+    }
+
     async fn serve(address: Sender<SocketAddr>) {
         use runtime_traits::net::{TcpListener, TcpStream};
 
@@ -71,6 +111,15 @@ impl Api for Traits {
     }
 }
 
+impl LocalApi for Traits {
+    fn spawn_local<F>(future: F) -> impl Future<Output: Finished<F::Output>> + 'static
+    where
+        F: Future<Output: 'static> + 'static,
+    {
+        runtime_traits::task::spawn_local(future)
+    }
+}
+
 pub(crate) struct Tokio;
 
 impl Api for Tokio {
@@ -79,6 +128,27 @@ impl Api for Tokio {
         F: Future<Output: Send + 'static> + Send + 'static,
     {
         tokio::spawn(future)
+    }
+
+    fn unblock<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output: Finished<T>> + Send + 'static {
+        tokio::task::spawn_blocking(work)
+    }
+
+    async fn read_file(path: &Path, buffer: &mut [u8]) -> usize {
+        use tokio::io::AsyncReadExt;
+
+        let mut file = tokio::fs::File::open(path).await.expect("a file");
+        let mut total = 0;
+        while let n @ 1.. = file.read(buffer).await.expect("a file can be read") {
+            total += n;
+        }
+        total
+    }
+
+    async fn child(program: &'static str) -> bool {
+        tokio::process::Command::new(program).status().await.expect("a child").success()
     }
 
     async fn serve(address: Sender<SocketAddr>) {
@@ -100,6 +170,15 @@ impl Api for Tokio {
     }
 }
 
+impl LocalApi for Tokio {
+    fn spawn_local<F>(future: F) -> impl Future<Output: Finished<F::Output>> + 'static
+    where
+        F: Future<Output: 'static> + 'static,
+    {
+        tokio::task::spawn_local(future)
+    }
+}
+
 pub(crate) struct Smol;
 
 /// smol's global executor is made the same way, but the environment sizes it.
@@ -111,6 +190,27 @@ impl Api for Smol {
         F: Future<Output: Send + 'static> + Send + 'static,
     {
         SMOL.spawn(future)
+    }
+
+    fn unblock<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output: Finished<T>> + Send + 'static {
+        smol::unblock(work)
+    }
+
+    async fn read_file(path: &Path, buffer: &mut [u8]) -> usize {
+        use smol::io::AsyncReadExt;
+
+        let mut file = smol::fs::File::open(path).await.expect("a file");
+        let mut total = 0;
+        while let n @ 1.. = file.read(buffer).await.expect("a file can be read") {
+            total += n;
+        }
+        total
+    }
+
+    async fn child(program: &'static str) -> bool {
+        smol::process::Command::new(program).status().await.expect("a child").success()
     }
 
     async fn serve(address: Sender<SocketAddr>) {

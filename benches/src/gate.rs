@@ -21,7 +21,7 @@ const fn gate(workload: Kind, subject: Subject, to: Subject, limit: f64) -> Gate
     Gate { workload, subject, to, limit }
 }
 
-pub(crate) const GATES: [Gate; 11] = [
+pub(crate) const GATES: [Gate; 15] = [
     // Our own runtime is at least as good as the one that most programs use.
     gate(SpawnMany, RuntimeDefault, Tokio, 1.0),
     gate(YieldMany, RuntimeDefault, Tokio, 1.0),
@@ -35,6 +35,11 @@ pub(crate) const GATES: [Gate; 11] = [
     gate(YieldMany, RuntimeSmol, Smol, 1.1),
     gate(RemoteWake, RuntimeSmol, Smol, 1.1),
     gate(TcpEcho, RuntimeSmol, Smol, 1.1),
+    // What the std surface is for: work that leaves its thread only where it must.
+    gate(SpawnLocal, DefaultCt, Tokio, 0.2),
+    gate(UnblockBurst, RuntimeDefault, Tokio, 0.3),
+    gate(FileRead, RuntimeDefault, Tokio, 0.3),
+    gate(Children, RuntimeDefault, Tokio, 1.1),
 ];
 
 /// A gate, and what was measured.

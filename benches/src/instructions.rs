@@ -18,7 +18,8 @@ pub(crate) fn count(workloads: &[Kind]) -> Result<(), String> {
     for &workload in workloads {
         let Some(operations) = workload.operations() else { continue };
         println!("\n{}: instructions in user space, one worker", workload.name());
-        for subject in Subject::ALL.into_iter().filter(|s| *s != Subject::Control) {
+        let asked = |s: &Subject| *s != Subject::Control && workload.has(*s);
+        for subject in Subject::ALL.into_iter().filter(asked) {
             let [few, more] = [run(workload, subject, FEW)?, run(workload, subject, MORE)?];
             let each = (more - few) as f64 / ((MORE - FEW) * operations) as f64;
             println!("  {:<16} {each:>9.0}", subject.name());

@@ -6,8 +6,8 @@
 use std::future::pending;
 use std::thread;
 
-use crate::api::{self, Api, Finished, SMOL, Traits};
-use crate::workload::{Sample, Workload};
+use crate::api::{self, Api, Finished, LocalApi, SMOL, Traits};
+use crate::workload::{LocalWorkload, Sample, Workload};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {
@@ -68,6 +68,35 @@ impl Subject {
         matches!(self, TokioCt | DefaultCt)
     }
 
+    /// Whether the thread inside `block_on` has local tasks; tokio's are those of a `LocalSet`.
+    pub(crate) fn has_local_tasks(self) -> bool {
+        !matches!(self, RuntimeDefault | Smol)
+    }
+
+    /// Runs the workload as a local task, on the thread inside `block_on`.
+    pub(crate) fn run_local<W: LocalWorkload>(self, workers: usize, workload: W) -> Sample {
+        match self {
+            RuntimeDefault | Smol => unreachable!("`has_local_tasks` says no"),
+            Tokio | Control => in_a_local_set(
+                tokio::runtime::Builder::new_multi_thread().worker_threads(workers),
+                workload,
+            ),
+            TokioCt => in_a_local_set(&mut tokio::runtime::Builder::new_current_thread(), workload),
+            RuntimeTokio => {
+                let builder = runtime_tokio::Builder::new().worker_threads(workers);
+                builder.build().expect("a runtime").block_on(in_a_local_task::<Traits, _>(workload))
+            }
+            DefaultCt => {
+                let builder = runtime_default::Builder::new().current_thread();
+                builder.build().expect("a runtime").block_on(in_a_local_task::<Traits, _>(workload))
+            }
+            RuntimeSmol => {
+                let builder = runtime_smol::Builder::new().worker_threads(workers);
+                builder.build().expect("a runtime").block_on(in_a_local_task::<Traits, _>(workload))
+            }
+        }
+    }
+
     /// Runs the workload on a new instance of this runtime, and ends it.
     pub(crate) fn run<W: Workload>(self, workers: usize, workload: W) -> Sample {
         match self {
@@ -105,6 +134,16 @@ impl Subject {
 fn on_tokio(builder: &mut tokio::runtime::Builder, workload: impl Workload) -> Sample {
     let runtime = builder.enable_all().build().expect("a runtime");
     runtime.block_on(in_a_task::<api::Tokio, _>(workload))
+}
+
+fn in_a_local_set(builder: &mut tokio::runtime::Builder, workload: impl LocalWorkload) -> Sample {
+    let runtime = builder.enable_all().build().expect("a runtime");
+    let set = tokio::task::LocalSet::new();
+    set.block_on(&runtime, in_a_local_task::<api::Tokio, _>(workload))
+}
+
+async fn in_a_local_task<A: LocalApi, W: LocalWorkload>(workload: W) -> Sample {
+    A::spawn_local(workload.run::<A>()).await.output()
 }
 
 async fn in_a_task<A: Api, W: Workload>(workload: W) -> Sample {

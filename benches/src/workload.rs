@@ -5,18 +5,27 @@ use std::time::Instant;
 
 use cpu_time::ProcessTime;
 
-use crate::api::Api;
+use crate::api::{Api, LocalApi};
 use crate::subject::Subject;
 
+mod children;
 mod echo;
+mod file;
+mod local;
 mod neutral;
 mod spawn;
+mod unblock;
 mod wake;
 mod yields;
 
 /// Something that a task does, with a stopwatch in its hand.
 pub(crate) trait Workload: Send + 'static {
     fn run<A: Api>(self) -> impl Future<Output = Sample> + Send + 'static;
+}
+
+/// The same on one thread, with tasks that stay there.
+pub(crate) trait LocalWorkload: 'static {
+    fn run<A: LocalApi>(self) -> impl Future<Output = Sample> + 'static;
 }
 
 /// One measurement: what is compared, and a second figure that is printed beside it.
@@ -32,12 +41,17 @@ pub(crate) enum Kind {
     YieldMany,
     RemoteWake,
     TcpEcho,
+    SpawnLocal,
+    UnblockBurst,
+    FileRead,
+    Children,
 }
 
 use Kind::*;
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 4] = [SpawnMany, YieldMany, RemoteWake, TcpEcho];
+    pub(crate) const ALL: [Kind; 8] =
+        [SpawnMany, YieldMany, RemoteWake, TcpEcho, SpawnLocal, UnblockBurst, FileRead, Children];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -45,6 +59,10 @@ impl Kind {
             YieldMany => "yield_many",
             RemoteWake => "remote_wake",
             TcpEcho => "tcp_echo",
+            SpawnLocal => "spawn_local",
+            UnblockBurst => "unblock_burst",
+            FileRead => "file_read",
+            Children => "children",
         }
     }
 
@@ -59,12 +77,20 @@ impl Kind {
             YieldMany => ["ns/yield", "cpu ns/yield"],
             RemoteWake => ["p50 µs", "cpu µs/trip"],
             TcpEcho => ["cpu s/1M", "requests/s"],
+            SpawnLocal => ["ns/task", "cpu ns/task"],
+            UnblockBurst => ["µs/closure", "cpu µs/closure"],
+            FileRead => ["µs/MiB", "cpu µs/MiB"],
+            Children => ["µs/child", "cpu µs/child"],
         }
     }
 
     /// Whether this subject is measured in it.
     pub(crate) fn has(self, subject: Subject) -> bool {
-        matches!(self, SpawnMany | YieldMany) || !subject.is_current_thread()
+        match self {
+            SpawnMany | YieldMany => true,
+            SpawnLocal => subject.has_local_tasks(),
+            _ => !subject.is_current_thread(),
+        }
     }
 
     /// How often the workload is repeated in one measurement.
@@ -74,6 +100,10 @@ impl Kind {
             YieldMany => (40, 10),
             RemoteWake => (4_000, 1_000),
             TcpEcho => (4_000, 1_000),
+            SpawnLocal => (60, 15),
+            UnblockBurst => (30, 8),
+            FileRead => (12, 4),
+            Children => (4, 1),
         };
         if quick { quick_size } else { full }
     }
@@ -83,7 +113,8 @@ impl Kind {
         match self {
             SpawnMany => Some(spawn::TASKS),
             YieldMany => Some(yields::TASKS * yields::YIELDS),
-            RemoteWake | TcpEcho => None,
+            SpawnLocal => Some(local::TASKS),
+            RemoteWake | TcpEcho | UnblockBurst | FileRead | Children => None,
         }
     }
 
@@ -94,6 +125,10 @@ impl Kind {
             YieldMany => subject.run(workers, yields::YieldMany { batches: size }),
             RemoteWake => subject.run(workers, wake::RemoteWake { trips: size }),
             TcpEcho => subject.run(workers, echo::TcpEcho { requests: size }),
+            SpawnLocal => subject.run_local(workers, local::SpawnLocal { batches: size }),
+            UnblockBurst => subject.run(workers, unblock::UnblockBurst { bursts: size }),
+            FileRead => subject.run(workers, file::FileRead { times: size }),
+            Children => subject.run(workers, children::Children { batches: size }),
         }
     }
 }

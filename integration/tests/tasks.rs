@@ -3,24 +3,36 @@
 #[path = "support/mod.rs"]
 mod support;
 
+use std::cell::Cell;
 use std::future::{pending, poll_fn};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
 use runtime_traits::Handle;
-use runtime_traits::task::{self, TaskGroup, yield_now};
+use runtime_traits::task::{self, Builder, Kind, TaskGroup, consume_budget, yield_now};
 use runtime_traits::time::{
     Instant, MissedTickBehavior, interval, interval_at, sleep, sleep_until, timeout, timeout_at,
 };
 
 use support::{
-    Drops, Gate, MANY, Random, alone, announced, on_every_runtime, poll_once, with_every_runtime,
+    Drops, Gate, MANY, Owner, Random, alone, announced, on_every_runtime, poll_once, watched,
+    with_every_runtime,
 };
+
+/// More than any budget has.
+const STEPS_MAX: usize = 1_000_000;
+
+/// How many steps this poll has left.
+fn steps_of(cx: &mut Context<'_>) -> usize {
+    (0..STEPS_MAX).take_while(|_| task::poll_proceed(cx).is_ready()).count()
+}
+
+const KINDS: [Kind; 4] = [Kind::ShortIo, Kind::LongIo, Kind::Cpu, Kind::Dedicated];
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -311,6 +323,63 @@ on_every_runtime! {
         assert_eq!(count.load(SeqCst), 500);
     }
 
+    /// A thread of its own, for as long as it likes: more of them than two hold up nobody.
+    async fn dedicated_closures_do_not_hold_up_others() {
+        let gate = Gate::default();
+        let mut held = TaskGroup::new();
+        for _ in 0..8 {
+            let (gate, begun) = (gate.clone(), Gate::default());
+            let says = begun.clone();
+            held.insert(Builder::new().kind(Kind::Dedicated).spawn_blocking(move || {
+                says.open();
+                gate.pass();
+            }));
+            begun.wait().await;
+        }
+        for kind in KINDS {
+            assert_eq!(Builder::new().kind(kind).spawn_blocking(|| 5).await.unwrap(), 5);
+        }
+        gate.open(); // not before all the others had ended
+        while let Some(ended) = held.join_next().await {
+            ended.unwrap();
+        }
+    }
+
+    /// One that waits long is let go by a short one that begins later.
+    async fn a_short_closure_runs_beside_long_ones() {
+        for slow in [Kind::LongIo, Kind::Cpu] {
+            let (begun, gate) = (Gate::default(), Gate::default());
+            let (says, waits) = (begun.clone(), gate.clone());
+            let long = Builder::new().kind(slow).spawn_blocking(move || {
+                says.open();
+                waits.pass();
+            });
+            begun.wait().await;
+            task::spawn_blocking(move || gate.open()).await.unwrap();
+            long.await.unwrap();
+        }
+    }
+
+    async fn closures_of_all_kinds_answer_alike() {
+        let mut all = TaskGroup::new();
+        for (n, kind) in KINDS.into_iter().enumerate() {
+            let builder = Builder::new().name("work").kind(kind);
+            let join: task::JoinHandle<usize> = builder.spawn_blocking(move || n);
+            assert_eq!(join.meta().name, Some("work"));
+            all.insert(join);
+            let panics: task::JoinHandle<()> = builder.spawn_blocking(|| panic!("at work"));
+            assert_eq!(panics.await.unwrap_err().to_string(), "the task panicked: at work");
+            let current = builder.spawn_blocking(Handle::current);
+            assert_eq!(current.await.unwrap(), Handle::current());
+        }
+        let mut answers = Vec::new();
+        while let Some(answer) = all.join_next().await {
+            answers.push(answer.unwrap());
+        }
+        answers.sort_unstable();
+        assert_eq!(answers, [0, 1, 2, 3]);
+    }
+
     // ── tasks ───────────────────────────────────────────────────────────────────────────────────
 
     async fn a_task_goes_on_without_its_handle() {
@@ -398,6 +467,70 @@ on_every_runtime! {
         }
         other.await.unwrap();
     }
+
+    // ── the budget ──────────────────────────────────────────────────────────────────────────────
+
+    /// On one thread the other cannot run before this one gives way.
+    async fn spending_the_budget_lets_others_run() {
+        let busy = runtime_traits::spawn(async {
+            let gate = Arc::new(AtomicUsize::new(0));
+            let opens = gate.clone();
+            let other = runtime_traits::spawn(async move { opens.fetch_add(1, SeqCst) });
+            while gate.load(SeqCst) == 0 {
+                consume_budget().await;
+            }
+            other.await.unwrap();
+        });
+        busy.await.unwrap();
+    }
+
+    /// A poll gets so many steps and no more, has been woken then, and the next one gets as many.
+    async fn a_budget_comes_to_an_end_and_is_filled_again() {
+        let mut polls = 0;
+        let task = runtime_traits::spawn(poll_fn(move |cx| {
+            let steps = steps_of(cx);
+            assert!(steps < STEPS_MAX, "it may go on for ever");
+            polls += 1;
+            if polls == 10 { Poll::Ready(()) } else { Poll::Pending }
+        }));
+        task.await.unwrap();
+    }
+
+    /// Also where the root has nobody else to give way to.
+    async fn tasks_of_a_set_give_way_to_each_other() {
+        let set = task::LocalSet::new();
+        let ran = Rc::new(Cell::new(0));
+        let steps = |of: Rc<Cell<usize>>, goal: usize| async move {
+            while of.get() < goal {
+                consume_budget().await;
+            }
+        };
+        set.run_until(async {
+            let (one, two) = (ran.clone(), ran.clone());
+            let busy = task::spawn_local(steps(ran.clone(), 1));
+            let lets_go = task::spawn_local(async move { one.set(1) });
+            lets_go.await.unwrap();
+            busy.await.unwrap();
+            drop(task::spawn_local(async move { two.set(2) }));
+            steps(ran.clone(), 2).await; // the future beside them does too
+        })
+        .await;
+    }
+
+    async fn local_tasks_have_a_budget() {
+        let ran = Rc::new(Cell::new(false));
+        let says = ran.clone();
+        let busy = task::spawn_local(async move {
+            let other = task::spawn_local(async move { says.set(true) });
+            while !ran.get() {
+                consume_budget().await;
+            }
+            other.await.unwrap();
+        });
+        if let Err(error) = busy.await {
+            assert!(error.unsupported().is_some(), "{error}");
+        }
+    }
 }
 
 with_every_runtime! {
@@ -441,6 +574,24 @@ with_every_runtime! {
         }
     }
 
+    /// A dedicated closure holds up no end (BLOCKING-9): so that is what the runtime was asked for.
+    fn the_end_does_not_wait_for_a_dedicated_closure(start: Start) {
+        let (owner, begun, gate) = (start(), Gate::default(), Gate::default());
+        let (says, waits) = (begun.clone(), gate.clone());
+        let (told, over) = channel();
+        let serve = move || {
+            says.open();
+            waits.pass();
+            told.send(()).unwrap();
+        };
+        let builder = Builder::new().kind(Kind::Dedicated);
+        drop(owner.handle().enter(|| builder.spawn_blocking(serve)));
+        begun.pass();
+        drop(owner);
+        gate.open(); // not before the end
+        over.recv().unwrap();
+    }
+
     /// Time of one runtime in the task of another.
     fn a_sleep_may_be_awaited_on_another_runtime(start: Start) {
         for other in MANY {
@@ -478,6 +629,32 @@ with_every_runtime! {
                 assert_eq!(wrapped, inner);
                 assert_eq!(Handle::current(), one.handle());
             }
+        });
+    }
+}
+
+/// With one thread for closures a dedicated one must have another.
+#[test]
+fn a_dedicated_closure_leaves_the_only_thread_to_others() {
+    let default = runtime_default::Builder::new().current_thread().max_blocking_threads(1);
+    let tokio = runtime_tokio::Builder::new().current_thread().max_blocking_threads(1);
+    let owners = [Owner::Default(default.build().unwrap()), Owner::Tokio(tokio.build().unwrap())];
+    for owner in owners {
+        watched("one thread for closures", || {
+            owner.block_on(async {
+                let (begun, gate) = (Gate::default(), Gate::default());
+                let (says, waits) = (begun.clone(), gate.clone());
+                let serving = Builder::new().kind(Kind::Dedicated).spawn_blocking(move || {
+                    says.open();
+                    waits.pass();
+                });
+                begun.wait().await;
+                for kind in [Kind::ShortIo, Kind::LongIo, Kind::Cpu] {
+                    assert_eq!(Builder::new().kind(kind).spawn_blocking(|| 5).await.unwrap(), 5);
+                }
+                gate.open();
+                serving.await.unwrap();
+            });
         });
     }
 }

@@ -6,10 +6,13 @@
 //! | a descriptor | LEAK-3 |
 //! | a thread | SHUTDOWN-7 |
 //!
-//! A thread that has been told to end may take a moment, and may still hold the rest. So this waits
-//! as long as a thread is there that could tidy up, until shortly before the watchdog; when none is
-//! left, nobody will, and the verdict is immediate.
+//! A thread that has been told to end may take a moment, and may still hold the rest; one that lasts
+//! may still be inside a wake. So this waits as long as a thread is there that could tidy up, until
+//! shortly before the watchdog; when none is left, nobody will, and the verdict is immediate.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -45,7 +48,8 @@ impl Before {
         loop {
             let threads = self.new_threads();
             let found = self.found(&threads);
-            if found.is_empty() || threads.is_empty() || Instant::now() >= end {
+            let nobody = || threads.is_empty() && !kernel::threads().iter().any(|t| self.lasts(t));
+            if found.is_empty() || Instant::now() >= end || nobody() {
                 found.iter().for_each(|found| watchdog::speak("also", found));
                 return;
             }
@@ -70,11 +74,15 @@ impl Before {
     }
 
     fn new_threads(&self) -> Vec<String> {
-        let is_lasting = |name: &str| self.lasting.iter().any(|lasting| name.starts_with(lasting));
         let new = kernel::threads().into_iter().filter(|thread| {
-            !self.threads.contains(&thread.id) && thread.state != 'Z' && !is_lasting(&thread.name)
+            !self.threads.contains(&thread.id) && thread.state != 'Z' && !self.lasts(thread)
         });
         new.map(|thread| thread.name).collect()
+    }
+
+    /// Whether it is there for the life of the process.
+    fn lasts(&self, thread: &kernel::Thread) -> bool {
+        self.lasting.iter().any(|lasting| thread.name.starts_with(lasting))
     }
 }
 
@@ -84,6 +92,9 @@ fn warm_up(rig: &Rig<'_>) {
     let moment = Duration::from_micros(1);
     let work = async {
         if rig.has(Cap::Time) {
+            // What is due when it is polled first may never reach the clock.
+            let mut late = pin!(runtime_traits::time::sleep(Duration::from_secs(3600)));
+            poll_fn(|cx| Poll::Ready(late.as_mut().poll(cx).is_ready())).await;
             runtime_traits::time::sleep(moment).await;
         }
         if rig.has(Cap::Blk) {

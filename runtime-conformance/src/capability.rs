@@ -43,8 +43,8 @@ pub enum Cap {
     Proc,
     /// Signals.
     Sig,
-    /// The process may fork. Nothing in the interface does, so it is not to be declared yet: its own
-    /// case, `CAP-fork`, fails.
+    /// A runtime can be made in a process that was forked off, whatever its parent had: nothing that
+    /// it needs is shared by the process. Asked on Linux only.
     Fork,
     /// Panics unwind in this build. The suite knows by itself.
     Unwind,

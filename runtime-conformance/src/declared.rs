@@ -16,6 +16,8 @@ use runtime_traits::time::{Duration, sleep};
 
 use crate::Cap;
 use crate::case::Case;
+#[cfg(unix)]
+use crate::clauses::{proc, signal};
 use crate::rig::Rig;
 use crate::rt::Rt;
 use crate::toolbox::{Tally, within_watchdog};
@@ -203,24 +205,100 @@ fn io(rig: &Rig<'_>) {
     rig.shutdown(rt);
 }
 
+#[cfg(unix)]
+fn uds(rig: &Rig<'_>) {
+    use runtime_traits::net::unix::UnixStream;
+    let rt = rig.rt();
+    let got = rig.drive(
+        &rt,
+        "CAP-uds: a byte between two sockets",
+        rt.handle().wrap(async {
+            let (ours, theirs) = UnixStream::pair()?;
+            ours.write_all(b"5").await?;
+            let mut byte = [0];
+            theirs.read_exact(&mut byte).await?;
+            std::io::Result::Ok(byte)
+        }),
+    );
+    assert!(matches!(got, Ok([b'5'])), "CAP-uds: a byte between two sockets gave {got:?}");
+    rig.shutdown(rt);
+}
+
+#[cfg(not(unix))]
 fn uds(_: &Rig<'_>) {
-    panic!("CAP-uds: `runtime-traits` has no Unix-domain sockets yet: do not declare them");
+    panic!("CAP-uds: there are no Unix sockets here: do not declare them");
 }
 
+#[cfg(any(unix, windows))]
+fn fs(rig: &Rig<'_>) {
+    let rt = rig.rt();
+    let program = rig.setup("the path of this program", std::env::current_exe());
+    let opened = rt.handle().wrap(async move {
+        runtime_traits::fs::File::open(program).await?.read_exact(&mut [0]).await
+    });
+    let read = rig.drive(&rt, "CAP-fs: the first byte of this program", opened);
+    assert!(read.is_ok(), "CAP-fs: the first byte of this program gave {read:?}");
+    rig.shutdown(rt);
+}
+
+#[cfg(not(any(unix, windows)))]
 fn fs(_: &Rig<'_>) {
-    panic!("CAP-fs: `runtime-traits` has no files yet: do not declare them");
+    panic!("CAP-fs: there are no files here: do not declare them");
 }
 
-fn proc(_: &Rig<'_>) {
-    panic!("CAP-proc: `runtime-traits` has no child processes yet: do not declare them");
+#[cfg(unix)]
+fn proc(rig: &Rig<'_>) {
+    let rt = rig.rt();
+    let mut child = proc::start(rig, &rt, "CAP-proc", &mut proc::sh("exit 5"));
+    let status = rig.drive(&rt, "CAP-proc: a child that exits", child.wait());
+    let five = status.as_ref().is_ok_and(|status| status.code() == Some(5));
+    assert!(five, "CAP-proc: a child that exits with 5 gave {status:?}");
+    rig.shutdown(rt);
 }
 
-fn sig(_: &Rig<'_>) {
-    panic!("CAP-sig: `runtime-traits` has no signals yet: do not declare them");
+#[cfg(unix)]
+fn sig(rig: &Rig<'_>) {
+    let rt = rig.rt();
+    let mut listener = signal::listen(&rt, "CAP-sig");
+    signal::raise(rig);
+    let heard = rig.drive(&rt, "CAP-sig: a signal that was raised", listener.recv());
+    assert!(heard.is_ok(), "CAP-sig: a listener whose signal was raised gave {heard:?}");
+    drop(listener);
+    rig.shutdown(rt);
 }
 
-fn fork(_: &Rig<'_>) {
-    panic!("CAP-fork: the suite forks nowhere, so nothing would be asked: do not declare it");
+#[cfg(not(unix))]
+fn proc(rig: &Rig<'_>) {
+    rig.inconclusive("children are started for this on Unix only");
+}
+
+#[cfg(not(unix))]
+fn sig(rig: &Rig<'_>) {
+    rig.inconclusive("signals are raised for this on Unix only");
+}
+
+#[cfg(target_os = "linux")]
+fn fork(rig: &Rig<'_>) {
+    let rt = rig.rt();
+    if !signal::is_quiet(rig) {
+        return;
+    }
+    let here = rig.builder();
+    let ended = signal::forked(rig, "CAP-fork: a process that was forked off", || {
+        let rig = here.rig();
+        let rt = rig.rt();
+        let task = rt.spawn(async { 5 });
+        let five = rig.drive(&rt, "CAP-fork: a task in a forked process", task);
+        rig.shutdown(rt);
+        u8::from(!matches!(five, Ok(5)))
+    });
+    assert!(ended == Some(0), "CAP-fork: a runtime and a task in a forked process: {ended:?}");
+    rig.shutdown(rt);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn fork(rig: &Rig<'_>) {
+    rig.inconclusive("processes are forked off on Linux only");
 }
 
 fn guard(_: &Rig<'_>) {

@@ -14,7 +14,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 
-use runtime_traits::task::{spawn_blocking, spawn_local};
+use runtime_traits::task::{Builder, Kind, spawn_blocking, spawn_local};
 use runtime_traits::{BlockOnError, Handle};
 
 pub(crate) use join::Join;
@@ -89,6 +89,15 @@ impl Rt {
                 Join::twisted(twist.spawn_blocking(&self.handle, work))
             }
         }
+    }
+
+    /// As [`spawn_blocking`](Rt::spawn_blocking), of this kind: broken at the hook.
+    pub(crate) fn spawn_blocking_as<T, W>(&self, kind: Kind, work: W) -> Join<T>
+    where
+        T: Send + 'static,
+        W: FnOnce() -> T + Send + 'static,
+    {
+        Join::new(self.handle.enter(|| Builder::new().kind(kind).spawn_blocking(work)))
     }
 
     /// `Handle::block_on`.

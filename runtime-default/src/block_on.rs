@@ -2,7 +2,8 @@
 //!
 //! A runtime with a vacant station (current-thread, lent) makes the calling thread its worker for as
 //! long as the future takes. Where all stations are taken, by threads of the runtime's own or by
-//! other callers, the thread sleeps between polls, and takes the first station that is vacated.
+//! other callers, the thread sleeps between polls, and takes the first station that is vacated. A thread
+//! that ends, and has no place any more to note whose worker it is, is refused.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -29,7 +30,8 @@ impl BlockOn for Blocker {
         if self.0.is_stopped() {
             return Err(Refused::SHUT_DOWN);
         }
-        if worker::is_inside(&self.0) {
+        let becomes_worker = !self.0.threads_are_ours;
+        if worker::is_inside(&self.0) || becomes_worker && !worker::may_work() {
             return Err(Refused::NOT_HERE);
         }
         block_on(&self.0, main);

@@ -57,6 +57,7 @@ pub(crate) fn with_full<R>(poll: impl FnOnce() -> R) -> R {
 struct Restore(i32);
 
 impl Drop for Restore {
+    #[inline]
     fn drop(&mut self) {
         LEFT.with(|left| left.set(self.0));
     }

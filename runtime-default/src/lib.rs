@@ -26,7 +26,10 @@
 //! - Dropped inside one of its own tasks it ends all the same, and its threads follow ([`Runtime`]).
 //! - Local tasks live on the workers' threads; with a current-thread runtime that is the thread inside
 //!   `block_on`. They are dropped when it leaves.
-//! - At most [`Builder::max_blocking_threads`] blocking closures run at a time; more wait.
+//! - At most [`Builder::max_blocking_threads`] blocking closures run at a time; more wait. Of these
+//!   threads long jobs have three quarters at most, computations as many as there are processors, and one
+//!   is always left for short ones. A dedicated job (a read of stdin) has a thread beside them, which no
+//!   end waits for.
 //! - A budget of 128 operations per poll makes loops over ready I/O give way.
 //! - Timers fire within a tick of 2¹⁷ ns after their deadline if the machine is free, never before.
 #![forbid(unsafe_op_in_unsafe_fn)]
@@ -42,6 +45,7 @@ mod global;
 mod hooks;
 mod idle;
 mod injector;
+mod local;
 #[cfg(not(runtime_mutants))]
 mod mutants;
 #[cfg(runtime_mutants)]

@@ -1,16 +1,20 @@
 //! A bounded pool of threads for jobs that block.
 //!
-//! Threads are started when a job finds none idle, up to a limit, and retire after having been
-//! idle for a while. What is decided lives in `state`, as plain data; this file locks, sleeps,
-//! starts threads and runs jobs:
+//! Threads are started when jobs wait for too long, up to a limit, and retire after having been
+//! idle for a while. What is decided lives in `state` and `lanes`, as plain data; this file locks,
+//! sleeps, starts threads and runs jobs:
 //!
 //! ```text
 //!  submit ──▶ State::push ──▶ Wake / Start / nothing
-//!                 │ queue
-//!  thread:  begin ──▶ next ──▶ Run(job) ──┐         Sleep ──(keep_alive over)──▶ Stop
-//!                      ▲──────────────────┘           └──▶ woken ──▶ …            │
-//!                      └──────── a job came meanwhile ◀── leave ◀── stop hook ◀───┘
+//!                 │ lanes
+//!  thread:  first ──▶ next ──▶ Help, Run(job) ──┐       Sleep ──(keep_alive over)──▶ Stop
+//!                      ▲──────── done ◀─────────┘         └──▶ woken ──▶ …            │
+//!                      │        Watch ──(100 µs)──▶ looked ──▶ …                      │
+//!                      └──────── a job came meanwhile ◀── leave ◀── stop hook ◀───────┘
 //! ```
+//!
+//! A *dedicated* job has a thread of its own, which is neither counted nor waited for once it has begun
+//! the job. At the end one that has not drops it, and is waited for until then.
 //!
 //! A pool of [`Task`]s is a runtime's [`Blocking`](hooks::Blocking). A job may also be worth several
 //! runs: what `run` gives back goes to the end of the queue, so a pool of `Runnable`s whose threads
@@ -28,6 +32,7 @@
 //! Not here: the results of jobs, and what they are; a job is run by the `run` of the
 //! configuration, which should see to panics itself. One that escapes it is dropped.
 
+mod lanes;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -36,12 +41,13 @@ use crate::{
     contain::contain,
     hooks::{self, Kind, Refused, Task},
     sync::{
-        Condvar, Mutex, MutexGuard, has_ended, lock, now,
+        Condvar, Mutex, MutexGuard, has_ended, lock, now, start,
         thread::{Builder, JoinHandle},
         thread_local, wait_timeout,
     },
 };
-use state::{Next, OnPush, Settled, State};
+use lanes::{CPU, LONG, Lane, SHORT};
+use state::{Help, LOOK, Next, OnPush, Settled, State};
 use std::{
     cell::Cell,
     fmt, ptr,
@@ -97,13 +103,15 @@ struct Shared<J> {
 impl<J: Send + 'static> Pool<J> {
     /// Makes a pool without threads.
     pub fn new(config: PoolConfig<J>) -> Pool<J> {
-        let state = Mutex::new(State::new(config.max_threads));
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let greets = config.on_start.is_some();
+        let state = Mutex::new(State::new(config.max_threads, processors, greets));
         let (work, changed) = (Condvar::new(), Condvar::new());
         let (started, handles) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         Pool { shared: Arc::new(Shared { config, state, work, changed, started, handles }) }
     }
 
-    /// Queues a job; a thread will run it.
+    /// Queues a short job; a thread will run it.
     ///
     /// Waits at most for the start of a thread.
     ///
@@ -111,8 +119,29 @@ impl<J: Send + 'static> Pool<J> {
     ///
     /// Gives the job back if the pool is closed, or if there is no thread and none can be started.
     pub fn submit(&self, job: J) -> Result<(), J> {
+        self.submit_to(SHORT, job)
+    }
+
+    /// Queues a job of this kind.
+    ///
+    /// Long jobs take at most three quarters of the threads, computations as many as there are
+    /// processors, and both together leave one to short jobs, if there are two.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Pool::submit). A dedicated job also comes back if its own thread cannot be started.
+    pub fn submit_as(&self, kind: Kind, job: J) -> Result<(), J> {
+        match kind {
+            Kind::LongIo => self.submit_to(LONG, job),
+            Kind::Cpu => self.submit_to(CPU, job),
+            Kind::Dedicated => self.shared.dedicate(job),
+            _ => self.submit_to(SHORT, job),
+        }
+    }
+
+    fn submit_to(&self, lane: Lane, job: J) -> Result<(), J> {
         // A variable, so that the lock is released before the duty is done.
-        let duty = self.shared.lock().push(job);
+        let duty = self.shared.lock().push(lane, job);
         match duty {
             OnPush::Refused(job) => return Err(job),
             OnPush::Wake => self.shared.work.notify_one(),
@@ -137,7 +166,8 @@ impl<J: Send + 'static> Pool<J> {
         left
     }
 
-    /// Waits until all threads are gone, or until `deadline`; whether they are.
+    /// Waits until all threads are gone, but those that run a dedicated job, or until `deadline`; whether
+    /// they are. No job begins afterwards.
     ///
     /// To be called after [`close`](Pool::close). A thread of the pool, which would wait for itself, is
     /// told `false` at once.
@@ -146,7 +176,7 @@ impl<J: Send + 'static> Pool<J> {
             return false;
         }
         let mut state = self.shared.lock();
-        while state.threads() > 0 {
+        while !state.is_over() {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(now()));
             if left == Some(Duration::ZERO) {
                 return false;
@@ -176,11 +206,14 @@ impl<J: Send + 'static> Pool<J> {
     }
 }
 
-/// What a runtime returns from its getter. The kind makes no difference.
+/// What a runtime returns from its getter.
 impl hooks::Blocking for Pool<Task> {
-    fn spawn(&self, job: Task, _kind: Kind) -> Result<(), (Task, Refused)> {
+    fn spawn(&self, job: Task, kind: Kind) -> Result<(), (Task, Refused)> {
+        if kind == Kind::Dedicated {
+            job.leave_list(); // the end does not wait for it
+        }
         // Refused: closed, or the system gives it no thread at all.
-        self.submit(job).map_err(|job| {
+        self.submit_as(kind, job).map_err(|job| {
             (job, if self.shared.lock().is_closed() { Refused::SHUT_DOWN } else { Refused::FULL })
         })
     }
@@ -204,17 +237,77 @@ impl<J: Send + 'static> Shared<J> {
         lock(&self.state)
     }
 
-    /// Starts a thread; whether the system let us.
-    fn start(self: &Arc<Self>) -> bool {
+    /// The next thread's name.
+    fn named(&self) -> Builder {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let mut builder = Builder::new();
         contain(|| builder = Builder::new().name((self.config.name)(number)));
+        builder
+    }
+
+    /// Starts a thread; whether the system let us.
+    fn start(self: &Arc<Self>) -> bool {
         let shared = self.clone();
-        let Ok(handle) = builder.spawn(move || shared.work()) else { return false };
+        let Ok(handle) = start(self.named(), move || shared.work()) else { return false };
         let mut handles = lock(&self.handles);
         handles.retain(|handle| !has_ended(handle));
         handles.push(handle);
         true
+    }
+
+    /// Does what a thread that leaves jobs behind owes them.
+    fn help(self: &Arc<Self>, help: Help) {
+        match help {
+            Help::Nothing => {}
+            Help::Wake => self.work.notify_one(),
+            Help::Start => {
+                if !self.start() {
+                    self.lock().start_failed();
+                    self.changed.notify_all();
+                }
+            }
+        }
+    }
+
+    /// Gives a job a thread of its own; gives it back if there is none.
+    fn dedicate(self: &Arc<Self>, job: J) -> Result<(), J> {
+        if !self.lock().dedicate() {
+            return Err(job);
+        }
+        // In a place that both know, so that it is not lost with a thread that does not start.
+        let place = Arc::new(Mutex::new(Some(job)));
+        let (shared, theirs) = (self.clone(), place.clone());
+        let alone = move || {
+            let mut job = lock(&theirs).take();
+            drop(theirs);
+            shared.call(&shared.config.on_start);
+            shared.ask_to_begin(&mut job);
+            while let Some(now) = job.take() {
+                contain(|| job = (shared.config.run)(now));
+            }
+            shared.call(&shared.config.on_stop);
+        };
+        match start(self.named(), alone) {
+            Ok(_) => Ok(()), // nobody waits for it
+            Err(_) => {
+                self.lock().dedicated();
+                self.changed.notify_all();
+                lock(&place).take().map_or(Ok(()), Err)
+            }
+        }
+    }
+
+    /// The last thing before a dedicated job begins: if the pool was closed, it is dropped instead.
+    fn ask_to_begin(&self, job: &mut Option<J>) {
+        let mut state = self.lock();
+        if state.is_closed() {
+            drop(state);
+            contain(|| drop(job.take()));
+            state = self.lock();
+        }
+        state.dedicated();
+        drop(state);
+        self.changed.notify_all();
     }
 
     /// Waits until it is clear what becomes of a job (Q3).
@@ -235,13 +328,15 @@ impl<J: Send + 'static> Shared<J> {
     }
 
     /// The life of a thread.
-    fn work(&self) {
+    fn work(self: &Arc<Self>) {
         HERE.with(|here| here.set(self.id()));
-        self.lock().begin();
+        let help = self.lock().begin();
         self.changed.notify_all();
+        self.help(help);
+        let mut look: fn(&mut State<J>) -> Next<J> = State::first;
         loop {
             self.call(&self.config.on_start);
-            self.serve();
+            self.serve(std::mem::replace(&mut look, State::next));
             self.call(&self.config.on_stop);
             let gone = self.lock().leave();
             if gone {
@@ -251,32 +346,42 @@ impl<J: Send + 'static> Shared<J> {
         self.changed.notify_all();
     }
 
-    /// Runs jobs until there is reason to stop.
-    fn serve(&self) {
-        let mut again = None;
-        loop {
-            let next = self.next(&mut again);
-            // What could not be queued again.
-            contain(|| drop(again.take()));
-            let Some(job) = next else { return };
+    /// Runs jobs until there is reason to stop; `look` finds the first.
+    fn serve(self: &Arc<Self>, look: fn(&mut State<J>) -> Next<J>) {
+        let state = self.lock();
+        let mut next = self.wait_for_job(state, look);
+        while let Some((lane, job, help)) = next {
+            self.help(help);
+            let mut again = None;
             contain(|| again = (self.config.run)(job));
+            let mut state = self.lock();
+            state.done(lane);
+            state.requeue(lane, &mut again);
+            next = self.wait_for_job(state, State::next);
+            // What could not be queued again.
+            contain(|| drop(again));
         }
     }
 
-    /// Queues what is there again, unless closed. Then the next job, slept for if need be; `None` to
-    /// stop.
-    fn next(&self, again: &mut Option<J>) -> Option<J> {
-        let mut state = self.lock();
-        state.requeue(again);
-        let mut next = state.next();
+    /// The next job, slept for if need be; `None` to stop.
+    fn wait_for_job<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State<J>>,
+        look: fn(&mut State<J>) -> Next<J>,
+    ) -> Option<(Lane, J, Help)> {
+        let mut next = look(&mut state);
         loop {
+            let expired;
             match next {
-                Next::Run(job) => return Some(job),
+                Next::Run(lane, job, help) => return Some((lane, job, help)),
                 Next::Stop => return None,
                 Next::Sleep => {
-                    let expired;
                     (state, expired) = self.wait(&self.work, state, Some(self.config.keep_alive));
                     next = state.woken(expired);
+                }
+                Next::Watch => {
+                    (state, expired) = self.wait(&self.work, state, Some(LOOK));
+                    next = state.looked(expired);
                 }
             }
         }

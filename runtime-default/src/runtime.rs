@@ -16,7 +16,7 @@ use crate::driver::Driver;
 use crate::pool::{Pool, PoolConfig, ThreadHook};
 use crate::seat::Seat;
 use crate::shared::{Shared, SharedRef};
-use crate::sync::{has_ended, nap, now, thread};
+use crate::sync::{join_until, nap, now, thread};
 use crate::{mutants, worker};
 
 /// A runtime, and its threads.
@@ -176,17 +176,7 @@ impl Runtime {
         if worker::is_inside(&self.shared) {
             return false; // inside one of them: they end by themselves
         }
-        for thread in threads {
-            while deadline.is_some_and(|_| !has_ended(&thread)) {
-                if deadline.is_some_and(|deadline| now() >= deadline) {
-                    return false;
-                }
-                nap();
-            }
-            // A worker's panic would be a bug of ours; tasks' panics never get there.
-            let _ = thread.join();
-        }
-        true
+        threads.into_iter().all(|thread| join_until(thread, deadline))
     }
 }
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use runtime_traits::hooks::{
-    BlockOn, Blocking, Budget, Drive, Home, Info, LocalRunnable, LocalTask, Metrics, Reactor,
-    Runnable, Runtime, Spawn, SpawnLocal, State, Tag, Task, TaskList, Timer, Why,
+    BlockOn, Blocking, Budget, Drive, Home, Info, LocalList, LocalRunnable, LocalTask, Metrics,
+    Reactor, Runnable, Runtime, Spawn, SpawnLocal, State, Tag, Task, TaskList, Timer, Why,
 };
 use runtime_traits::{Handle, Refused};
 
@@ -108,6 +108,13 @@ impl SpawnLocal for Shared {
     }
 
     fn spawn(&self, home: Option<Home>, task: LocalTask) -> Result<(), (LocalTask, Refused)> {
+        if !task.is_settled() {
+            if self.state() != State::Running {
+                return Err((task, Refused::SHUT_DOWN));
+            }
+            self.push_unsettled(task.into_runnable());
+            return Ok(());
+        }
         let Some(home) = home.or_else(|| self.home()).filter(|home| self.is_home(*home)) else {
             return Err((task, Refused::NOT_HERE));
         };
@@ -123,7 +130,16 @@ impl SpawnLocal for Shared {
     }
 
     fn tasks(&self, home: Home) -> Option<&TaskList> {
-        Some(&self.stations.get(home.0 as usize)?.local_tasks)
+        Some(&self.stations.get(home.0 as usize)?.settled)
+    }
+
+    fn locals(&self, home: Home) -> Option<&LocalList> {
+        let (index, locals) = worker::home_here(self)?;
+        (index == home.0 as usize).then_some(locals)
+    }
+
+    fn here(&self) -> Option<(Home, Option<&LocalList>)> {
+        worker::home_here(self).map(|(index, locals)| (Home(index as u32), Some(locals)))
     }
 }
 

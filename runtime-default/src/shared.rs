@@ -8,15 +8,17 @@
 //!
 //! Threads hold `Shared`, `Shared` holds no thread: those belong to the owner, which joins them.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use runtime_traits::hooks::{Drive, Home, LocalRunnable, Runnable, State, Tag, Task, TaskList};
+use runtime_traits::hooks::{
+    Drive, Home, LocalList, LocalRunnable, Runnable, State, Tag, Task, TaskList,
+};
 
 use crate::driver::Driver;
 use crate::idle::{Idle, TICK};
 use crate::injector::Injector;
+use crate::local::{Mailbox, Unsettled};
 use crate::mutants;
 use crate::parker::Parker;
 use crate::pool::Pool;
@@ -35,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) stations: Box<[Station]>,
     /// Jobs from outside of any worker.
     injector: Injector,
+    /// Local tasks that are nobody's yet.
+    pub(crate) unsettled: Unsettled,
     state: AtomicU8,
     /// Stations without a thread, and those who wait for one.
     vacant: Mutex<Vec<(usize, Queue<Runnable>)>>,
@@ -48,11 +52,12 @@ pub(crate) struct Shared {
 pub(crate) struct Station {
     pub(crate) parker: Parker,
     stealer: Stealer<Runnable>,
-    /// Local jobs, from anywhere.
-    local: Mutex<VecDeque<LocalRunnable>>,
-    has_local: AtomicBool,
-    /// Local tasks that are alive.
-    pub(crate) local_tasks: TaskList,
+    /// Local jobs, from other threads.
+    pub(crate) mailbox: Mailbox,
+    /// Local tasks of the thread that works here.
+    pub(crate) locals: LocalList,
+    /// Those that were nobody's when they were spawned.
+    pub(crate) settled: TaskList,
     pub(crate) counts: Counts,
 }
 
@@ -90,6 +95,7 @@ impl Shared {
             idle: Idle::new(workers),
             stations,
             injector: Injector::default(),
+            unsettled: Unsettled::default(),
             state: AtomicU8::new(RUNNING),
             vacant: Mutex::new(queues.into_iter().enumerate().collect()),
             vacated: Condvar::new(),
@@ -104,6 +110,11 @@ impl Shared {
     pub(crate) fn push(&self, job: Runnable) {
         let Err(job) = worker::push_here(self, job) else { return };
         self.injector.push(job);
+        self.announce();
+    }
+
+    /// A job from outside is there.
+    fn announce(&self) {
         // Pairs with the fence in `finish`: either it drains this job, or we see that it has.
         fence(SeqCst);
         match self.state.load(SeqCst) {
@@ -148,34 +159,46 @@ impl Shared {
     /// Whether any queue holds a job.
     pub(crate) fn has_work(&self) -> bool {
         let has_some = |s: &Station| !s.stealer.is_empty() && !s.keeps_its_own();
-        !self.injector.is_empty() || self.stations.iter().any(has_some)
+        !self.injector.is_empty() || self.unsettled.has_some() || self.stations.iter().any(has_some)
     }
 
     /// Tasks that are neither finished nor dropped.
     pub(crate) fn tasks_alive(&self) -> usize {
-        let local = self.stations.iter().map(|station| station.local_tasks.len());
-        self.tasks.len() + local.sum::<usize>()
+        // In the order in which a task that ends may have spawned one, and that may have been settled.
+        let elsewhere = self.tasks.len() + self.unsettled.alive();
+        let local = |station: &Station| station.locals.len() + station.settled.len();
+        elsewhere + self.stations.iter().map(local).sum::<usize>()
     }
 
     pub(crate) fn queue_depth(&self) -> usize {
         self.injector.len() + self.stations.iter().map(|s| s.stealer.len()).sum::<usize>()
     }
 
+    /// Takes a local task that is nobody's.
+    pub(crate) fn push_unsettled(&self, job: LocalRunnable) {
+        self.unsettled.push(job);
+        self.announce();
+    }
+
     // ── local jobs ──────────────────────────────────────────────────────────────────────────
 
     /// Puts a local job on its home's queue and wakes the home.
+    #[inline]
     pub(crate) fn push_local(&self, home: Home, job: LocalRunnable) {
-        let Some(station) = self.stations.get(home.0 as usize) else { return job.leak() };
-        let mut local = lock(&station.local);
-        let is_first = local.is_empty();
-        local.push_back(job);
-        drop(local);
-        station.has_local.store(true, SeqCst);
+        let home = home.0 as usize;
+        if let Err(job) = worker::push_local_here(self, home, job) {
+            self.post_local(home, job);
+        }
+    }
+
+    /// The same from elsewhere.
+    #[cold]
+    fn post_local(&self, home: usize, job: LocalRunnable) {
+        let Some(station) = self.stations.get(home) else { return job.leak() };
+        let is_first = station.mailbox.post(job);
         let never_parked = || station.counts.parks.load(Relaxed) == 0;
-        if !worker::is_here(self, home.0 as usize)
-            && !mutants::lets_sleep(|| !(is_first && never_parked()))
-        {
-            self.unpark(home.0 as usize);
+        if !mutants::lets_sleep(|| !(is_first && never_parked())) {
+            self.unpark(home);
         }
     }
 
@@ -306,6 +329,7 @@ impl Shared {
         while let Some(job) = self.injector.pop() {
             let _ = thread::Builder::new().spawn(move || drop(job));
         }
+        self.unsettled.drain(|job| _ = thread::Builder::new().spawn(move || drop(job)));
     }
 
     /// Drops what is left in the injector: cancels those tasks, here.
@@ -313,6 +337,7 @@ impl Shared {
         while let Some(job) = self.injector.pop() {
             drop(job);
         }
+        self.unsettled.drain(drop);
     }
 }
 
@@ -326,42 +351,10 @@ impl Station {
         Station {
             parker: Parker::default(),
             stealer,
-            local: Mutex::default(),
-            has_local: AtomicBool::new(false),
-            local_tasks: TaskList::new(),
+            mailbox: Mailbox::default(),
+            locals: LocalList::new(),
+            settled: TaskList::new(),
             counts: Counts::default(),
-        }
-    }
-
-    /// The next local job.
-    #[inline]
-    pub(crate) fn pop_local(&self) -> Option<LocalRunnable> {
-        if !self.has_local.load(SeqCst) {
-            return None;
-        }
-        let mut local = lock(&self.local);
-        let job = local.pop_front();
-        if local.is_empty() {
-            self.has_local.store(false, SeqCst);
-        }
-        job
-    }
-
-    pub(crate) fn has_local(&self) -> bool {
-        self.has_local.load(SeqCst)
-    }
-
-    /// (A fault: after so many local jobs, those that are left are not known to be there.)
-    pub(crate) fn overlook_local(&self) {
-        if mutants::is_turn_over(|| self.has_local()) {
-            self.has_local.store(false, SeqCst);
-        }
-    }
-
-    /// Undoes that, for the end.
-    pub(crate) fn look_at_local(&self) {
-        if mutants::is_chosen("caps-local-turns") {
-            self.has_local.store(true, SeqCst);
         }
     }
 
@@ -369,12 +362,6 @@ impl Station {
     fn keeps_its_own(&self) -> bool {
         const KEEPS: &str = "no-stealing";
         mutants::is_chosen(KEEPS) && !self.stealer.is_empty() && mutants::on(KEEPS)
-    }
-
-    /// Puts a local job that yielded at the end of the queue.
-    pub(crate) fn push_back_local(&self, job: LocalRunnable) {
-        lock(&self.local).push_back(job);
-        self.has_local.store(true, SeqCst);
     }
 }
 

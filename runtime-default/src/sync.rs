@@ -31,9 +31,9 @@ pub(crate) use shuttle::{
 };
 
 #[cfg(shuttle)]
-pub(crate) use model::{has_ended, nap, now, park_timeout, wait_timeout};
+pub(crate) use model::{has_ended, join_until, nap, now, park_timeout, start, wait_timeout};
 #[cfg(not(shuttle))]
-pub(crate) use real::{has_ended, nap, now, park_timeout, wait_timeout};
+pub(crate) use real::{has_ended, join_until, nap, now, park_timeout, start, wait_timeout};
 
 use std::sync::PoisonError;
 
@@ -46,7 +46,8 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(not(shuttle))]
 mod real {
     use super::{Condvar, Mutex, MutexGuard, PoisonError};
-    use std::thread::JoinHandle;
+    use std::io;
+    use std::thread::{Builder, JoinHandle};
     use std::time::{Duration, Instant};
 
     /// The time.
@@ -61,9 +62,30 @@ mod real {
         std::thread::sleep(Duration::from_micros(200));
     }
 
+    /// Starts a thread, if the system has one.
+    pub(crate) fn start<T: Send + 'static>(
+        builder: Builder,
+        body: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<JoinHandle<T>> {
+        builder.spawn(body)
+    }
+
     /// Whether a thread has ended.
     pub(crate) fn has_ended<T>(thread: &JoinHandle<T>) -> bool {
         thread.is_finished()
+    }
+
+    /// Waits for a thread until the deadline, if there is one; whether it has ended.
+    pub(crate) fn join_until(thread: JoinHandle<()>, deadline: Option<Instant>) -> bool {
+        while deadline.is_some_and(|_| !has_ended(&thread)) {
+            if deadline.is_some_and(|deadline| now() >= deadline) {
+                return false;
+            }
+            nap();
+        }
+        // A worker's panic would be a bug of ours; tasks' panics never get there.
+        let _ = thread.join();
+        true
     }
 
     /// Waits on a condition; whether the time was over. The guard is the mutex's.

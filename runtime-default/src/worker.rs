@@ -3,6 +3,7 @@
 //! ```text
 //!        ┌──────────────▶ root, if woken
 //!        │                local jobs, own queue        (every 61 jobs: driver, injector)
+//!        │                nobody's local jobs
 //!        │                   │ empty
 //!        │                search: injector, other workers
 //!        │                   │ nothing
@@ -21,11 +22,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use runtime_traits::hooks::{Ran, Runnable};
+use runtime_traits::Handle;
+use runtime_traits::hooks::{LocalList, LocalRunnable, Ran, Runnable};
 
 use crate::budget;
 use crate::idle::{Bed, TICK, Watch};
+use crate::local::LocalQueue;
 use crate::mutants;
+use crate::seat::Seat;
 use crate::shared::{Counts, Shared, SharedRef, Station};
 use crate::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use crate::sync::deque::Worker as Queue;
@@ -47,6 +51,9 @@ pub(crate) struct Worker {
     shared: SharedRef,
     index: usize,
     queue: Queue<Runnable>,
+    local: LocalQueue,
+    /// The station's list of local tasks was opened, for the first of them.
+    is_home: Cell<bool>,
     jobs: Cell<u32>,
     /// Inside a turn of the driver: what is woken there is announced afterwards, together.
     in_turn: Cell<bool>,
@@ -70,6 +77,41 @@ pub(crate) fn push_here(shared: &Shared, job: Runnable) -> Result<(), Runnable> 
     job.map_or(Ok(()), Err)
 }
 
+/// Pushes on this thread's local queue, if it is that worker; also further out.
+#[inline]
+pub(crate) fn push_local_here(
+    shared: &Shared,
+    index: usize,
+    job: LocalRunnable,
+) -> Result<(), LocalRunnable> {
+    let mut job = Some(job);
+    let _ = HERE.try_with(|here| {
+        let here = here.borrow();
+        let mut worker = here.as_ref();
+        while let Some(inner) = worker {
+            if inner.index == index && std::ptr::eq(&*inner.shared, shared) {
+                return job.take().into_iter().for_each(|job| inner.local.push(job));
+            }
+            worker = inner.outer.as_ref();
+        }
+    });
+    job.map_or(Ok(()), Err)
+}
+
+/// This thread's station and the list of its local tasks, if it is a worker of `shared`.
+#[inline]
+pub(crate) fn home_here(shared: &Shared) -> Option<(usize, &LocalList)> {
+    let index = HERE.try_with(|here| match &*here.borrow() {
+        Some(worker) if std::ptr::eq(&*worker.shared, shared) => {
+            worker.become_home();
+            Some(worker.index)
+        }
+        _ => None,
+    });
+    let index = index.ok()??;
+    Some((index, &shared.stations[index].locals))
+}
+
 /// The station of this thread in `shared`, if it is a worker of it.
 pub(crate) fn station_here(shared: &Shared) -> Option<usize> {
     let index = HERE.try_with(|here| {
@@ -83,6 +125,12 @@ pub(crate) fn station_here(shared: &Shared) -> Option<usize> {
 /// Whether this thread is that worker.
 pub(crate) fn is_here(shared: &Shared, index: usize) -> bool {
     station_here(shared) == Some(index)
+}
+
+/// Whether this thread may become a worker: it may not in a thread-local destructor that runs after that
+/// of `HERE`.
+pub(crate) fn may_work() -> bool {
+    HERE.try_with(|_| ()).is_ok()
 }
 
 /// Whether this thread is inside a worker of `shared`, also further out.
@@ -145,6 +193,8 @@ pub(crate) fn work(
         shared: shared.clone(),
         index,
         queue,
+        local: LocalQueue::default(),
+        is_home: Cell::new(false),
         jobs: Cell::new(0),
         in_turn: Cell::new(false),
         searching: Cell::new(false),
@@ -179,11 +229,30 @@ impl Worker {
         &self.shared.stations[self.index]
     }
 
+    /// Opens the list of local tasks, the first time.
+    #[inline]
+    fn become_home(&self) {
+        if !self.is_home.get() {
+            self.open_home();
+        }
+    }
+
+    /// They borrow the handle that is current, unless that is another runtime's.
+    #[cold]
+    fn open_home(&self) {
+        self.is_home.set(true);
+        let ours = |handle: &Handle| std::ptr::eq(handle.runtime().tag(), &self.shared.tag);
+        let current = Handle::try_current().ok().filter(ours);
+        let handle = current.unwrap_or_else(|| Seat::handle(&self.shared));
+        self.station().locals.open(handle);
+    }
+
     fn run(&self, mut root: Option<Root<'_>>) -> bool {
         let waker = root.as_ref().map(|root| Waker::from(root.signal.clone()));
         loop {
             if let (Some(root), Some(waker)) = (&mut root, &waker) {
-                if root.signal.woken.swap(false, SeqCst) {
+                // Looked at before it is written to: most often it is not set.
+                if root.signal.woken.load(SeqCst) && root.signal.woken.swap(false, SeqCst) {
                     self.found(); // its poll may take long, and others rely on those who search
                     if poll_root(root, waker).is_ready() {
                         return true;
@@ -210,19 +279,36 @@ impl Worker {
     }
 
     fn run_local(&self) -> bool {
-        let Some(job) = self.station().pop_local() else { return false };
-        self.station().overlook_local();
+        self.station().mailbox.take(&self.local);
+        let Some(job) = self.next_local() else { return false };
+        self.local.overlook(|| self.station().mailbox.has_some());
         self.found();
         if let Ran::Yielded(job) = self.count(|| job.run()) {
-            self.station().push_back_local(job);
+            self.local.push(job);
         }
         true
+    }
+
+    /// Those that are ours and those that are nobody's yet take turns, two jobs each, for every other job
+    /// may be a shared one; the latter are never put in a queue of ours (see `local`).
+    #[inline]
+    fn next_local(&self) -> Option<LocalRunnable> {
+        let take_in = || self.shared.unsettled.take_in();
+        if self.jobs.get() % 4 < 2 {
+            take_in().or_else(|| self.local.pop())
+        } else {
+            self.local.pop().or_else(take_in)
+        }
+    }
+
+    fn has_local(&self) -> bool {
+        !self.local.is_empty() || self.station().mailbox.has_some()
     }
 
     #[inline]
     fn run_shared(&self) -> bool {
         // Others' work is looked for when there is none of one's own.
-        let search = || if self.station().has_local() { None } else { self.search() };
+        let search = || if self.has_local() { None } else { self.search() };
         let Some(job) = self.queue.pop().or_else(search) else { return false };
         self.found();
         if let Ran::Yielded(job) = self.count(|| job.run()) {
@@ -231,6 +317,7 @@ impl Worker {
         true
     }
 
+    #[inline]
     fn count<R>(&self, poll: impl FnOnce() -> R) -> R {
         Counts::bump(&self.station().counts.polls);
         budget::with_full(poll)
@@ -243,11 +330,17 @@ impl Worker {
         if jobs % LOOK_AROUND != 0 {
             return;
         }
-        if self.shared.idle.driver_is_free() {
-            self.turn(Some(Duration::ZERO), || true);
-        }
+        self.look_at_driver();
         if let Some(job) = self.take_injected() {
             self.queue.push(job);
+        }
+    }
+
+    /// Locks and a system call. (Not inlined: `tests/single_step.rs` tells it by its name.)
+    #[inline(never)]
+    fn look_at_driver(&self) {
+        if self.shared.idle.driver_is_free() {
+            self.turn(Some(Duration::ZERO), always);
         }
     }
 
@@ -273,9 +366,17 @@ impl Worker {
     }
 
     /// Work was found: the last searcher sees to it that the next one is called, if there is more.
+    #[inline]
     fn found(&self) {
-        if self.searching.replace(false) && self.shared.idle.end_search() && self.shared.has_work()
-        {
+        if self.searching.get() {
+            self.leave_search();
+        }
+    }
+
+    #[cold]
+    fn leave_search(&self) {
+        self.searching.set(false);
+        if self.shared.idle.end_search() && self.shared.has_work() {
             self.shared.call_somebody();
         }
     }
@@ -383,26 +484,39 @@ impl Worker {
     /// Whether there is something that only this thread can do.
     fn must_wake(&self, root: Option<&Root<'_>>) -> bool {
         self.shared.is_stopped()
-            || self.station().has_local()
+            || self.has_local()
             || root.is_some_and(|root| root.signal.woken.load(SeqCst))
     }
 
-    /// Local tasks live as long as their thread works here. One that another thread is waking just
-    /// now stays on the list until its job has come.
+    /// Local tasks live as long as their thread works here. The list of one that another thread is
+    /// waking just now cannot be closed until that job has come.
     fn drop_local_tasks(&self) {
-        let station = self.station();
+        let Station { locals, settled, mailbox, .. } = self.station();
         loop {
-            station.local_tasks.cancel_all();
-            station.look_at_local();
-            while let Some(job) = station.pop_local() {
+            locals.cancel_all();
+            settled.cancel_all();
+            self.local.look();
+            mailbox.take(&self.local);
+            while let Some(job) = self.local.pop() {
                 drop(job);
             }
-            if station.local_tasks.is_empty() && !station.has_local() {
+            let is_empty = locals.is_empty() && settled.is_empty() && !self.has_local();
+            if is_empty && self.is_closed() {
                 return;
             }
             crate::sync::thread::yield_now();
         }
     }
+
+    /// Closes the list, if it is open.
+    fn is_closed(&self) -> bool {
+        !self.is_home.get() || self.station().locals.close().is_some()
+    }
+}
+
+/// A turn that is wanted whatever happens.
+fn always() -> bool {
+    true
 }
 
 fn poll_root(root: &mut Root<'_>, waker: &Waker) -> Poll<()> {

@@ -146,10 +146,12 @@ pub fn with<R>(f: impl FnOnce(Option<&Handle>) -> R) -> R {
 /// Whether the innermost scope is the poll of a task of `handle`'s runtime.
 ///
 /// Such a task will be dropped when its runtime ends, so it may wait for what will never come; a
-/// root future, or one that is polled by somebody else, would wait for ever.
+/// root future, one that is polled by somebody else, or one that a decorator
+/// [keeps](crate::hooks::Runtime::keeps_tasks), would wait for ever.
 #[cfg(feature = "std")]
 pub fn is_task_of(handle: &Handle) -> bool {
-    slot::in_task() && with(|current| current == Some(handle))
+    let is_dropped = |current: &Handle| current == handle && !current.runtime().keeps_tasks();
+    slot::in_task() && with(|current| current.is_some_and(is_dropped))
 }
 
 /// Calls `f` with `handle` current, without entering the runtime's own context: for whoever stands

@@ -27,6 +27,12 @@ pub enum Capability {
     BlockOn,
     /// A turn of the runtime's driver, by someone else's loop.
     Drive,
+    /// Files, by whichever hook provides them.
+    Fs,
+    /// Child processes, by whichever hook provides them.
+    Process,
+    /// The system's signals, by whichever hook provides them.
+    Signal,
     /// Memory for a task: no heap in this build, and the runtime's place is full or absent.
     Memory,
 }
@@ -42,6 +48,9 @@ impl Capability {
         Capability::Local,
         Capability::BlockOn,
         Capability::Drive,
+        Capability::Fs,
+        Capability::Process,
+        Capability::Signal,
         Capability::Memory,
     ];
 
@@ -56,6 +65,9 @@ impl Capability {
             Capability::Local => "local",
             Capability::BlockOn => "block_on",
             Capability::Drive => "drive",
+            Capability::Fs => "fs",
+            Capability::Process => "process",
+            Capability::Signal => "signal",
             Capability::Memory => "memory",
         }
     }

@@ -36,11 +36,17 @@ mod completion;
 #[cfg(feature = "std")]
 mod drive;
 #[cfg(feature = "std")]
+mod fs;
+#[cfg(feature = "std")]
 mod local;
 #[cfg(feature = "std")]
 mod net;
 #[cfg(feature = "std")]
+mod process;
+#[cfg(feature = "std")]
 mod reactor;
+#[cfg(feature = "std")]
+mod signal;
 #[cfg(feature = "std")]
 mod stream;
 
@@ -49,11 +55,17 @@ pub use completion::{Completion, Done, IoBuf, Op, OpId};
 #[cfg(feature = "std")]
 pub use drive::Drive;
 #[cfg(feature = "std")]
+pub use fs::{FileDone, FileKind, FileObject, FileOp, Fs, OpenHow};
+#[cfg(feature = "std")]
 pub use local::{Home, SpawnLocal};
 #[cfg(feature = "std")]
 pub use net::{Boxed, Datagram, Listen, Net};
 #[cfg(feature = "std")]
+pub use process::{ChildObject, Pipe, Process};
+#[cfg(feature = "std")]
 pub use reactor::{After, BorrowedSource, Dir, OwnedSource, Reactor, Source, Token};
+#[cfg(feature = "std")]
+pub use signal::{Signal, SignalStream};
 #[cfg(feature = "std")]
 pub use stream::{ByteStream, ReadCursor};
 
@@ -80,4 +92,10 @@ const _: Option<(
     &dyn Net,
     &dyn Listen,
     &dyn Datagram,
+    &dyn Fs,
+    &dyn FileObject,
+    &dyn Process,
+    &dyn ChildObject,
+    &dyn Signal,
+    &dyn SignalStream,
 )> = None;

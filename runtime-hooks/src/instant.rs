@@ -21,6 +21,8 @@ use crate::Handle;
 /// assert_eq!((start + Duration::from_nanos(2)).as_nanos(), 7);
 /// assert_eq!(start + Duration::MAX, Instant::MAX);
 /// assert_eq!(start - Instant::from_nanos(9), Duration::ZERO);
+/// assert_eq!(start.checked_sub(Duration::from_nanos(9)), None);
+/// assert_eq!(start.checked_duration_since(Instant::from_nanos(9)), None);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
@@ -68,6 +70,19 @@ impl Instant {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
+    /// As [`duration_since`](Instant::duration_since), under the name that says what it does.
+    pub const fn saturating_duration_since(self, earlier: Instant) -> Duration {
+        self.duration_since(earlier)
+    }
+
+    /// The time from `earlier` to `self`, or `None` if `earlier` is later.
+    pub const fn checked_duration_since(self, earlier: Instant) -> Option<Duration> {
+        match self.0.checked_sub(earlier.0) {
+            Some(nanos) => Some(Duration::from_nanos(nanos)),
+            None => None,
+        }
+    }
+
     /// The time from `self` to now, zero if `self` lies ahead.
     ///
     /// # Panics
@@ -89,6 +104,14 @@ impl Instant {
     /// `self + delay`, at most [`Instant::MAX`].
     pub const fn saturating_add(self, delay: Duration) -> Instant {
         Instant(self.0.saturating_add(nanos(delay)))
+    }
+
+    /// `self - delay`, or `None` before [`Instant::ZERO`].
+    pub const fn checked_sub(self, delay: Duration) -> Option<Instant> {
+        match self.0.checked_sub(nanos(delay)) {
+            Some(nanos) => Some(Instant(nanos)),
+            None => None,
+        }
     }
 
     /// `self - delay`, at least [`Instant::ZERO`].

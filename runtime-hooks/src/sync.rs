@@ -12,6 +12,13 @@ pub(crate) use shuttle::sync::atomic::AtomicUsize;
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) use core::sync::atomic::AtomicUsize;
 
+#[cfg(all(feature = "std", not(any(loom, shuttle))))]
+pub(crate) use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+#[cfg(all(feature = "std", loom))]
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+#[cfg(all(feature = "std", shuttle))]
+pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+
 #[cfg(all(any(feature = "alloc", shuttle), not(loom)))]
 pub(crate) use alloc::alloc::{alloc, dealloc};
 #[cfg(loom)]

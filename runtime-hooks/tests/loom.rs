@@ -17,7 +17,7 @@
 //! Scenes end with all threads joined; only then the main thread runs what is left in the queue. So
 //! "nothing is queued and the task is not finished" means: a wake was lost.
 //!
-//! Scenes of two threads (`duel`) are exhaustive. Those of three (`trio`) are so up to three
+//! Scenes of two threads (`duel`) are exhaustive. Those of three, and of homes (`trio`), are so up to three
 //! preemptions, that is, switches away from a thread that could have gone on;
 //! `LOOM_MAX_PREEMPTIONS` sets another limit for both.
 #![cfg(loom)]
@@ -30,9 +30,10 @@ use loom::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use loom::thread;
 
 use runtime_hooks::Handle;
-use runtime_hooks::hooks::{Home, SpawnLocal};
-use runtime_hooks::task::{JoinHandle, LocalRunnable, LocalTask, Meta, Task};
+use runtime_hooks::task::{JoinHandle, LocalRunnable, Meta, Task};
 
+#[path = "support/lodgers.rs"]
+mod lodgers;
 #[path = "support/scene.rs"]
 mod scene;
 use scene::*;
@@ -595,9 +596,9 @@ impl Drop for Homebound {
 
 /// LOCAL-1, LOCAL-2: a foreign thread wakes the task and gets hold of a job of it, another aborts;
 /// home alone polls and drops.
-fn a_local_job_strays(stray: fn(LocalRunnable)) {
+pub(crate) fn a_local_job_strays(has_home: bool, stray: fn(LocalRunnable)) {
     trio(move || {
-        let (queue, handle) = Queue::new();
+        let (queue, handle) = if has_home { Queue::at_home() } else { Queue::new() };
         let (log, left, away) = (Log::new(), Left::default(), Arc::<Count>::default());
         let homebound = Homebound { home: thread::current().id(), away: away.clone() };
         let (leave, mut first) = (left.clone(), true);
@@ -608,9 +609,7 @@ fn a_local_job_strays(stray: fn(LocalRunnable)) {
             }
             Poll::Pending
         });
-        let (task, mut join) =
-            LocalTask::new(handle.clone(), Meta::new(None), Home(0), body).unwrap();
-        assert!(SpawnLocal::spawn(&*queue, None, task).is_ok());
+        let mut join = spawn_at_home(&handle, &queue, body);
         queue.run_home();
         let waker = left.take();
         let waking = {
@@ -629,20 +628,22 @@ fn a_local_job_strays(stray: fn(LocalRunnable)) {
         waking.join().unwrap();
         join = aborting.join().unwrap();
         queue.run_home();
-        assert!(output_or_cancelled(poll(&mut join, Waker::noop())));
+        assert!(output_or_cancelled(poll(&mut join, Waker::noop())), "the job was leaked");
         drop(join);
         log.check();
+        if has_home {
+            queue.leave_home();
+        }
         assert_eq!(away.load(SeqCst), 0, "polled or dropped away from home");
-        assert_eq!(LocalRunnable::leaked(), 0);
     });
 }
 
 #[test]
 fn a_local_job_is_dropped_away_from_home() {
-    a_local_job_strays(drop);
+    a_local_job_strays(false, drop);
 }
 
 #[test]
 fn a_local_job_is_run_away_from_home() {
-    a_local_job_strays(|job| _ = job.run());
+    a_local_job_strays(false, |job| _ = job.run());
 }

@@ -18,7 +18,8 @@
 //! | `flavor = "current_thread"` | tasks on the thread that called, no worker threads |
 //! | `require(timer, net, …)` | a start only if the runtime has all of these capabilities |
 //!
-//! `require` knows `timer`, `net`, `reactor`, `blocking`, `local`, `completion`, `block_on`. What
+//! `require` knows `timer`, `net`, `reactor`, `blocking`, `local`, `completion`, `block_on`,
+//! `fs`, `process`, `signal`. What
 //! is missing is reported at the start, all at once, rather than where it is first used.
 //!
 //! # The function

@@ -93,6 +93,9 @@ fn offers(runtime: &dyn Runtime, name: &str) -> bool {
         Capability::Local => runtime.local_spawner().is_some(),
         Capability::BlockOn => runtime.block_on().is_some(),
         Capability::Drive => runtime.driver().is_some(),
+        Capability::Fs => runtime.fs().is_some() || runtime.blocking().is_some(),
+        Capability::Process => runtime.process().is_some() || runtime.reactor().is_some(),
+        Capability::Signal => runtime.signal().is_some() || runtime.reactor().is_some(),
         _ => false,
     }
 }

@@ -6,5 +6,5 @@
 pub use runtime_hooks::current;
 pub use runtime_hooks::hooks::*;
 #[cfg(feature = "std")]
-pub use runtime_hooks::task::{LocalRunnable, LocalTask};
+pub use runtime_hooks::task::{LocalHome, LocalList, LocalRunnable, LocalTask, Locals};
 pub use runtime_hooks::task::{Meta, Ran, Runnable, Task, TaskList};

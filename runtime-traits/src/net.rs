@@ -11,14 +11,16 @@
 //! | none of them | `ErrorKind::Unsupported`, naming runtime and capability |
 //!
 //! A socket stays with its runtime, wherever it is polled. Any number of tasks may use one at the
-//! same time through `&`.
+//! same time through `&`. Unix sockets are in `unix`, on Unix.
 //!
 //! # Files
 //!
 //! ```text
 //!  TcpStream  halves  owned        TcpListener        UdpSocket        lookup
-//!       └───────┴───────┘              │                  │
-//!             link  (which kind)     accept               │
+//!  UnixStream    │      │           UnixListener       UnixDatagram
+//!       └────────┴──────┘              │                  │
+//!           transfer                 accept               │
+//!             link  (which kind) ◀─────┤                  │
 //!        ┌──────┼────────┐             │                  │
 //!   io::source staged  Box<dyn ByteStream> (object)       │
 //!        └──────┴──────── sys (system calls) ─────────────┘
@@ -29,6 +31,7 @@ pub use std::net::{
     AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6,
 };
 
+mod accept;
 mod connect;
 mod halves;
 mod link;
@@ -36,16 +39,22 @@ mod lookup;
 #[cfg(unix)]
 mod object;
 mod owned;
+mod race;
 mod staged;
 mod sys;
 mod tcp_listener;
 mod tcp_stream;
 mod traits;
+mod transfer;
 mod udp;
+#[cfg(unix)]
+pub mod unix;
 
 pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 pub use lookup::{Addrs, Target, ToSocketAddrs, lookup_host};
 pub use owned::{ReadOwned, WriteOwned};
 pub use tcp_listener::{Incoming, TcpListener};
 pub use tcp_stream::TcpStream;
-pub use udp::UdpSocket;
+pub use udp::{Arrival, Outgoing, UdpSocket};
+#[cfg(feature = "udp-batch")]
+pub use udp::{BatchedUdpSocket, Datagrams, EcnCodepoint, RecvMeta, Transmit};

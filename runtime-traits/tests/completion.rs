@@ -16,6 +16,7 @@ use std::task::{Context, Poll, Waker};
 
 use runtime_conformance_proactor::Proactor;
 use runtime_traits::hooks::Completion;
+use runtime_traits::net::unix::{UnixDatagram, UnixListener, UnixStream};
 use runtime_traits::net::{TcpListener, TcpStream, UdpSocket};
 use runtime_traits::{io, spawn};
 use rustix::io::Errno;
@@ -456,5 +457,95 @@ fn the_socket_beneath_can_be_seen() {
         ours.set_nodelay(true).unwrap();
         assert!(ours.nodelay().unwrap());
         assert!(ours.as_source().unwrap().as_fd().try_clone_to_owned().is_ok());
+    });
+}
+
+// ---- Unix sockets --------------------------------------------------------------------------
+
+/// A directory for a socket file, removed when dropped.
+struct Dir(std::path::PathBuf);
+
+impl Dir {
+    fn new() -> Dir {
+        static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let n = NEXT.fetch_add(1, Ordering::SeqCst);
+        let path = std::env::temp_dir().join(format!("completion-{}-{n}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        Dir(path)
+    }
+
+    fn socket(&self) -> std::path::PathBuf {
+        self.0.join("s")
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// UNIX-1.
+#[test]
+fn a_unix_stream_carries_what_a_tcp_stream_does() {
+    with_seeds(async |_| {
+        let dir = Dir::new();
+        let listener = UnixListener::bind(dir.socket()).unwrap();
+        let server = spawn(async move {
+            let (stream, from) = listener.accept().await.unwrap();
+            assert!(from.is_unnamed());
+            let n = io::copy(&stream, &stream).await.unwrap();
+            stream.shutdown(Shutdown::Write).await.unwrap();
+            n
+        });
+        let (reader, writer) = UnixStream::connect(dir.socket()).await.unwrap().into_split();
+        assert_eq!(reader.peer_addr().unwrap().as_pathname(), Some(&*dir.socket()));
+        let sent = numbers(100_000);
+        let expected = sent.clone();
+        let writing = spawn(async move { writer.write_all(&sent).await.unwrap() });
+        let mut received = Vec::new();
+        reader.read_to_end(&mut received).await.unwrap();
+        writing.await.unwrap();
+        assert!(received == expected, "{} of {} bytes", received.len(), expected.len());
+        assert_eq!(server.await.unwrap(), expected.len() as u64);
+    });
+}
+
+#[test]
+fn a_dropped_read_of_a_unix_stream_loses_nothing_and_its_peer_may_go() {
+    with_seeds(async |_| {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let mut buf = [0; 16];
+        for round in 0..20u8 {
+            {
+                let mut read = pin!(ours.read(&mut buf));
+                assert!(poll_once(read.as_mut(), Waker::noop()).is_pending());
+            }
+            theirs.write_all(&[round]).await.unwrap();
+            give_way(usize::from(round % 3)).await;
+            assert_eq!((ours.read(&mut buf).await.unwrap(), buf[0]), (1, round));
+        }
+        drop(theirs);
+        assert_eq!(ours.read(&mut buf).await.unwrap(), 0);
+        // A write is taken, and the next one told.
+        let _ = ours.write(b"x").await;
+        assert_eq!(ours.flush().await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(ours.write(b"x").await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    });
+}
+
+/// UNIX-2. Unix datagrams need readiness, as UDP's.
+#[test]
+fn errors_of_unix_sockets_are_the_real_ones() {
+    with_seeds(async |_| {
+        let dir = Dir::new();
+        let missing = UnixStream::connect(dir.socket()).await.unwrap_err();
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+        drop(UnixListener::bind(dir.socket()).unwrap());
+        let refused = UnixStream::connect(dir.socket()).await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        let error = UnixDatagram::bind(dir.0.join("d")).unwrap_err();
+        assert_eq!(error.to_string(), "runtime `proactor` has no net");
+        assert!(!dir.0.join("d").exists());
     });
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use runtime_traits::hooks::{Boxed, ByteStream, Datagram, Listen, Net, ReadCursor};
-use runtime_traits::net::{TcpListener, TcpStream, UdpSocket, lookup_host};
+use runtime_traits::net::{Arrival, Outgoing, TcpListener, TcpStream, UdpSocket, lookup_host};
 use runtime_traits::{io, spawn};
 
 #[path = "support/toy.rs"]
@@ -370,5 +370,23 @@ fn a_stream_that_exchanges_the_cursor_is_found_out() {
         let stream = TcpStream::connect(HERE).await.unwrap();
         let mut read = stream.read_owned(Vec::with_capacity(128));
         let _ = Pin::new(&mut read).poll(&mut Context::from_waker(Waker::noop()));
+    });
+}
+
+/// UDP-5: batches go through the hook one by one.
+#[test]
+fn batches_of_datagrams_pass_through_an_object() {
+    Inside::toy().run(async {
+        let socket = UdpSocket::bind(HERE).await.unwrap();
+        let batch = [Outgoing::new(b"one"), Outgoing::new(b"").to(CLIENT), Outgoing::new(b"three")];
+        assert_eq!(socket.send_batch(&batch).await.unwrap(), 3);
+        let (mut bufs, mut got) = ([[0; 4]; 4], Vec::new());
+        let mut places: Vec<_> = bufs.iter_mut().map(|buf| Arrival::new(buf)).collect();
+        assert_eq!(socket.recv_batch(&mut places).await.unwrap(), 3);
+        got.extend(places[..3].iter().map(|one| (one.bytes().to_vec(), one.from().unwrap())));
+        assert_eq!(got, [(b"one".to_vec(), HERE), (Vec::new(), CLIENT), (b"thre".to_vec(), HERE)]);
+        let mut waits = pin!(socket.recv_batch(&mut places));
+        let polled = waits.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending());
     });
 }

@@ -7,11 +7,13 @@
 //! A package without such a module forbids unsafe code, so that the compiler
 //! says the same. Tests and benchmarks are exempt.
 //!
-//! Not here: the rules about layers, sizes and leftovers (`tidy`).
+//! Not here: the rules about layers, sizes and leftovers (`tidy`), and about platforms
+//! (`platform_gaps`).
 
 use std::process::ExitCode;
 
 use crate::Outcome;
+use crate::platform_gaps;
 use crate::tidy;
 use crate::tokens::{self, Lines};
 use crate::tree::{Source, Tree};
@@ -39,6 +41,7 @@ fn findings(tree: &Tree) -> Vec<String> {
     let mut findings = unsafe_outside(tree);
     findings.extend(forbid_missing(tree));
     findings.extend(tidy::findings(tree));
+    findings.extend(platform_gaps::findings(tree));
     findings
 }
 
@@ -211,6 +214,7 @@ mod tests {
             sources: sources.iter().map(|(path, text)| Source::new(path, text)).collect(),
             architecture: "# A\n```unsafe-modules\nlow/src/sys/\nlow/src/cell.rs\n```\nhigh/src/\n"
                 .into(),
+            gaps: String::new(),
         }
     }
 

@@ -13,8 +13,7 @@
 //! is everything that people write beside it. Sources are read as text: a clause that is spoken of in
 //! another form than those above is not seen, and the command says that it is missing.
 //!
-//! What is asked of a clause of tier A, outside the groups whose interface does not exist yet: all of
-//! it. Of one of tier B: a test, or a reason.
+//! What is asked of a clause of tier A: all of it. Of one of tier B: a test, or a reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -25,9 +24,6 @@ use crate::Outcome;
 use crate::json::Value;
 use crate::workspace;
 
-/// Groups without an interface: their clauses are asked for with it.
-const LATER: [&str; 4] = ["FS", "PROC", "SIGNAL", "UNIX"];
-
 /// One row of the table.
 #[derive(Debug, Clone, PartialEq)]
 struct Clause {
@@ -37,12 +33,8 @@ struct Clause {
 }
 
 impl Clause {
-    fn group(&self) -> &str {
-        self.id.split_once('-').map_or("", |(group, _)| group)
-    }
-
     fn is_due(&self) -> bool {
-        !LATER.contains(&self.group()) && self.level != "withdrawn"
+        self.level != "withdrawn"
     }
 }
 
@@ -58,8 +50,7 @@ struct Read {
     impossible: BTreeSet<String>,
     mutants: BTreeSet<String>,
     /// The mutants of the record, each with the clauses that it failed; none if something foreign failed.
-    /// `None`: there is no record yet.
-    recorded: Option<BTreeMap<String, Vec<String>>>,
+    recorded: BTreeMap<String, Vec<String>>,
 }
 
 const HELP: &str = "\
@@ -98,11 +89,6 @@ pub(crate) fn report() -> Result<(), String> {
         read.broken.len(),
         findings.len()
     );
-    if read.recorded.is_none() {
-        println!(
-            "there is no record yet of which mutants they noticed: cargo xtask mutants --full"
-        );
-    }
     if findings.is_empty() { Ok(()) } else { Err(format!("{} missing", findings.len())) }
 }
 
@@ -141,17 +127,17 @@ fn findings(read: &Read) -> Vec<String> {
     let used: BTreeSet<&String> = all.into_iter().flatten().chain(documented).collect();
     let unknown = used.into_iter().filter(|id| !known(id));
     findings.extend(unknown.map(|id| format!("{id}  is not in clauses.md, and is spoken of")));
-    let is_recorded = |id: &String| read.recorded.as_ref().is_none_or(|all| all.contains_key(id));
-    let unrecorded = read.mutants.iter().filter(|id| !is_recorded(id));
+    let unrecorded = read.mutants.iter().filter(|id| !read.recorded.contains_key(*id));
     findings.extend(
-        unrecorded.map(|id| format!("{id}  is not in the record: cargo xtask mutants --full")),
+        unrecorded
+            .map(|id| format!("{id}  is not in the record: cargo xtask mutants --full --onto")),
     );
     findings
 }
 
 /// Whether a clause noticed a mutant that nothing foreign noticed.
 fn has_noticed(read: &Read, id: &String) -> bool {
-    read.recorded.as_ref().is_none_or(|all| all.values().any(|by| by.contains(id)))
+    read.recorded.values().any(|by| by.contains(id))
 }
 
 fn missing(clause: &Clause, read: &Read) -> Vec<String> {
@@ -223,18 +209,15 @@ fn named(text: &str, call: &str) -> Vec<String> {
 }
 
 /// What each mutant and variant of the record failed.
-fn recorded(text: &str) -> Result<Option<BTreeMap<String, Vec<String>>>, String> {
+fn recorded(text: &str) -> Result<BTreeMap<String, Vec<String>>, String> {
     let record = Value::parse(text).map_err(|wrong| format!("the record: {wrong}"))?;
-    if record.get("commit").text().is_empty() {
-        return Ok(None);
-    }
     let all = ["mutants", "variants"].map(|kind| record.get(kind).items());
     let entry = |one: &Value| {
         let by = one.get("by").items().iter().map(|id| id.text().to_owned());
         let is_right = *one.get("right") == Value::Bool(true);
         (one.get("id").text().to_owned(), by.filter(|_| is_right).collect())
     };
-    Ok(Some(all.into_iter().flatten().map(entry).collect()))
+    Ok(all.into_iter().flatten().map(entry).collect())
 }
 
 /// The ids in the lists that begin with `open`.
@@ -293,7 +276,7 @@ mod tests {
 
     fn complete() -> Read {
         let page = "| TASK-1 | MUST | A | r | w | h | core | S1 |\n| TASK-8 | SHOULD | B | r |\n\
-                    | FS-1 | MUST | A | r |\n| MAY-1 | anything |";
+                    | TASK-7 | withdrawn | A | r |\n| MAY-1 | anything |";
         Read {
             clauses: rows(page),
             tested: set(&["TASK-1"]),
@@ -302,7 +285,7 @@ mod tests {
             broken: set(&["TASK-1"]),
             impossible: BTreeSet::new(),
             mutants: set(&["M-TASK-1"]),
-            recorded: Some([("M-TASK-1".to_owned(), vec!["TASK-1".to_owned()])].into()),
+            recorded: [("M-TASK-1".to_owned(), vec!["TASK-1".to_owned()])].into(),
         }
     }
 
@@ -327,7 +310,7 @@ mod tests {
         lack(|read| read.broken.clear(), "is broken by no mutant");
         lack(|read| _ = read.mutants.insert("M-TASK-9".into()), "M-TASK-9  is not in the record");
         lack(
-            |read| read.recorded.as_mut().unwrap().values_mut().for_each(Vec::clear),
+            |read| read.recorded.values_mut().for_each(Vec::clear),
             "TASK-1  (A) has noticed no mutant that nothing foreign",
         );
         lack(|read| _ = read.untested.insert("TASK-1".into()), "has both a test and a reason");
@@ -348,8 +331,7 @@ mod tests {
     fn a_mutant_that_something_foreign_noticed_shows_nothing() {
         let record = r#"{"commit": "abc", "mutants": [{"id": "M-1", "by": ["TASK-1"], "right": true},
             {"id": "M-2", "by": ["TASK-2"], "right": false}], "variants": [{"id": "E-1"}]}"#;
-        assert!(recorded(r#"{"commit": ""}"#).unwrap().is_none());
-        let recorded = recorded(record).unwrap().unwrap();
+        let recorded = recorded(record).unwrap();
         assert_eq!(recorded["M-1"], ["TASK-1"]);
         assert!(recorded["M-2"].is_empty() && recorded["E-1"].is_empty());
     }
@@ -371,7 +353,7 @@ mod tests {
     #[test]
     fn the_page_of_the_repository_is_read() {
         let read = read(&workspace::root()).unwrap();
-        assert_eq!(read.clauses.len(), 150);
+        assert_eq!(read.clauses.len(), 160);
         assert!(read.tested.contains("TASK-1") && read.broken.contains("TASK-1"));
     }
 }

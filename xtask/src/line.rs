@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// How long one step may test where nobody watches.
-const LIMIT_SECS: &str = "900";
+const LIMIT_SECS: &str = "1800";
 
 /// One command line, as it is shown and as it is run.
 pub(crate) struct Line {

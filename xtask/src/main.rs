@@ -3,8 +3,8 @@
 //! Each command is one file; what they share is below them:
 //!
 //! ```text
-//!  test  platforms  msrv  sanitize  bench  conformance     audit  clauses  profiles
-//!    └───────┴───────┴───────┴────────┴─────────┘              └──────┴────────┘
+//!  test  platforms  msrv  sanitize  bench  conformance     audit  clauses  profiles  std_surface
+//!    └───────┴───────┴───────┴────────┴─────────┘              └──────┴────────┴──────────┘
 //!            ▼                                                        ▼
 //!  shell    runs steps, times them, adds up          tidy       rules of the tree
 //!  system   packages of the operating system         tree       sources and manifests
@@ -13,7 +13,7 @@
 //!                                                    json       the suite's reports
 //! ```
 //!
-//! `test` runs `audit`, `clauses` and `profiles --check` as steps of its own.
+//! `test` runs `audit`, `clauses`, `profiles --check` and `std-surface --check` as steps of its own.
 //!
 //! There is no dependency, so that the first command of a fresh clone starts
 //! in seconds. Not here: anything a program or a library needs at run time.
@@ -30,10 +30,12 @@ mod conformance;
 mod json;
 mod line;
 mod msrv;
+mod platform_gaps;
 mod platforms;
 mod profiles;
 mod sanitize;
 mod shell;
+mod std_surface;
 mod system;
 mod tally;
 mod test;
@@ -49,8 +51,8 @@ cargo xtask <command>
 
   test [step…]             every check and every test; the last line is the sum
                            steps: system fmt clippy crates doc tests force-poll
-                           profiles models side clauses mutants audit (all of them when
-                           none is named)
+                           profiles std-surface models side clauses mutants audit (all of
+                           them when none is named)
   audit                    counts code, prose and unsafe; checks the rules of the tree
   platforms                type-checks the crates for the platforms they promise
   msrv                     checks the crates with the oldest compiler they promise
@@ -61,6 +63,7 @@ cargo xtask <command>
                            the conformance suite; its exit code (`… -- --help` of a
                            runtime's tests/conformance.rs has all options)
   profiles [--check] [DIR] the README's table of who reaches what, from the reports in DIR
+  std-surface [--check]    what of std there is: docs/std-surface.md, from std's documentation
   clauses                  clauses.md = tests = documentation = mutants?
   mutants [--full] [MUTANT..]
                            the suite's own tests: broken runtimes
@@ -88,6 +91,7 @@ fn dispatch(arguments: &[String]) -> Outcome {
         ["bench", rest @ ..] => bench::run(rest),
         ["conformance", rest @ ..] => conformance::run(rest),
         ["profiles", rest @ ..] => profiles::run(rest),
+        ["std-surface", rest @ ..] => std_surface::run(rest),
         ["clauses", rest @ ..] => clauses::run(rest),
         ["mutants", rest @ ..] => conformance::mutants(rest),
         ["help" | "--help" | "-h"] => {

@@ -12,7 +12,7 @@ use crate::line::Line;
 use crate::shell::Shell;
 use crate::system;
 use crate::workspace::{self, Package};
-use crate::{audit, clauses, conformance, profiles};
+use crate::{audit, clauses, conformance, profiles, std_surface};
 
 /// What tests start that is not ours.
 const PACKAGES: [system::Package; 4] = [
@@ -41,9 +41,13 @@ const PACKAGES: [system::Package; 4] = [
 /// Model checkers: the `cfg` that swaps the atomics is also the name of the test file.
 const MODELS: [&str; 2] = ["loom", "shuttle"];
 
+/// The `cfg`s that choose the fallbacks.
+const FALLBACKS: &str =
+    "--cfg runtime_force_poll --cfg runtime_force_sigchld --cfg runtime_no_preadv2";
+
 type Step = fn(&mut Shell, &[Package]) -> Result<(), String>;
 
-const STEPS: [(&str, Step); 13] = [
+const STEPS: [(&str, Step); 14] = [
     ("system", needs),
     ("fmt", formatting),
     ("clippy", clippy),
@@ -51,7 +55,8 @@ const STEPS: [(&str, Step); 13] = [
     ("doc", documentation),
     ("tests", tests),
     ("profiles", claimed_profiles),
-    ("force-poll", portable_poller),
+    ("std-surface", answers_to_std),
+    ("force-poll", fallbacks),
     ("models", model_checks),
     ("side", side_workspaces),
     ("clauses", each_clause),
@@ -151,11 +156,18 @@ fn claimed_profiles(shell: &mut Shell, _: &[Package]) -> Result<(), String> {
     Ok(())
 }
 
-/// The fallback for systems without a poller of ours, on this system.
-fn portable_poller(shell: &mut Shell, _: &[Package]) -> Result<(), String> {
+/// Each function of std has an answer, and the page says so; that twins compile is a test among those
+/// before.
+fn answers_to_std(shell: &mut Shell, _: &[Package]) -> Result<(), String> {
+    shell.step("cargo xtask std-surface --check".into(), std_surface::check);
+    Ok(())
+}
+
+/// What other systems, and older Linux, use instead of epoll, pidfd and `preadv2`: here, by the whole
+/// suite of runtime-default.
+fn fallbacks(shell: &mut Shell, _: &[Package]) -> Result<(), String> {
     let line = Line::cargo().words("test --no-fail-fast -p runtime-default --target-dir");
-    let line =
-        line.arg(shell.target.join("force-poll")).env("RUSTFLAGS", "--cfg runtime_force_poll");
+    let line = line.arg(shell.target.join("force-poll")).env("RUSTFLAGS", FALLBACKS);
     shell.run_tests(line);
     Ok(())
 }

@@ -328,7 +328,8 @@ mod tests {
         let text = "//! Prose.\nfn a() {}\n\n#[cfg(test)]\nmod t {}\nfn b() {}\n";
         let sources = [("small/src/a.rs", text), ("small/tests/b.rs", text), ("c.rs", text)];
         let sources = sources.iter().map(|(path, text)| Source::new(path, text)).collect();
-        let tree = Tree { packages: Vec::new(), sources, architecture: String::new() };
+        let (architecture, gaps) = (String::new(), String::new());
+        let tree = Tree { packages: Vec::new(), sources, architecture, gaps };
         assert_eq!(too_large(&tree, "small/", 2), None);
         let found = too_large(&tree, "small/", 1).unwrap();
         assert!(found.starts_with("small/: 2 lines of code, more than 1"), "{found}");

@@ -16,6 +16,8 @@ pub(crate) struct Tree {
     pub(crate) sources: Vec<Source>,
     /// The text of ARCHITECTURE.md, empty if there is none.
     pub(crate) architecture: String,
+    /// The text of docs/platform-gaps.md, empty if there is none.
+    pub(crate) gaps: String,
 }
 
 /// One `.rs` file.
@@ -48,8 +50,9 @@ impl Tree {
             read_sources(root, &directory, &mut sources)?;
         }
         sources.sort_by(|a, b| a.path.cmp(&b.path));
-        let architecture = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap_or_default();
-        Ok(Tree { packages, sources, architecture })
+        let page = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_default();
+        let (architecture, gaps) = (page("ARCHITECTURE.md"), page("docs/platform-gaps.md"));
+        Ok(Tree { packages, sources, architecture, gaps })
     }
 
     /// The sources of one package, without those of packages inside it.

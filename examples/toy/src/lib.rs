@@ -232,9 +232,12 @@ fn taken(slot: &Mutex<Option<Task>>) -> Option<Task> {
 
 /// A thread for each job, up to a limit: no pool is simpler, or easier to get right. At the limit jobs
 /// wait, and a thread that has ended one takes the next. While one runs the clock does not move by
-/// itself.
+/// itself. A dedicated job has a thread that nobody counts, and nothing waits for it.
 impl Blocking for Shared {
-    fn spawn(&self, job: Task, _: Kind) -> Result<(), (Task, Refused)> {
+    fn spawn(&self, job: Task, kind: Kind) -> Result<(), (Task, Refused)> {
+        if kind == Kind::Dedicated {
+            return self.dedicate(job);
+        }
         let job = match self.change(|inner| inner.begin_blocking(job)) {
             Ok(Some(job)) => job,
             Ok(None) => return Ok(()),
@@ -257,6 +260,23 @@ impl Blocking for Shared {
         }
         drop(self.change(Inner::without_thread)); // outside the lock (Y1)
         taken(&slot).map_or(Ok(()), |job| Err((job, Refused::FULL)))
+    }
+}
+
+impl Shared {
+    /// Gives a job a thread of its own, or gives it back.
+    fn dedicate(&self, job: Task) -> Result<(), (Task, Refused)> {
+        if self.lock().closed {
+            return Err((job, Refused::SHUT_DOWN));
+        }
+        job.leave_list(); // the end does not wait for it
+        let slot = Arc::new(Mutex::new(Some(job)));
+        let theirs = slot.clone();
+        let work = move || drop(taken(&theirs).map(|job| job.into_runnable().run()));
+        match thread::Builder::new().spawn(work) {
+            Ok(_) => Ok(()),
+            Err(_) => taken(&slot).map_or(Ok(()), |job| Err((job, Refused::FULL))),
+        }
     }
 }
 

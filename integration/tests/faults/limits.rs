@@ -1,80 +1,27 @@
 //! The process has no descriptors left.
-//!
-//! The limit belongs to the process, so each test runs itself again as a child, alone.
 
-use std::env;
-use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd as _;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
 use runtime_traits::Handle;
+use runtime_traits::fs::{self, File};
+use runtime_traits::io::{self, Async};
 use runtime_traits::net::{TcpListener, TcpStream, UdpSocket};
+use runtime_traits::process::{Command, Stdio};
+use runtime_traits::signal::{SignalKind, ctrl_c, signal};
 use runtime_traits::time::sleep;
-use rustix::io::Errno;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{getpid, kill_process};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::support::{Owner, with_every_runtime};
 
-const CHILD: &str = "INTEGRATION_CHILD";
-
-/// Runs `test` in a process of its own: the test that calls this, once more.
-fn in_a_child(test: impl FnOnce()) {
-    let name = thread::current().name().unwrap_or_default().to_owned();
-    if env::var_os(CHILD).is_some() {
-        return test();
-    }
-    // With one test at a time the harness uses its own thread, which has another name.
-    assert!(name.contains("::"), "run with --test-threads=2 or more");
-    let mut child = Command::new(env::current_exe().unwrap());
-    child.args([&name, "--exact", "--nocapture", "--test-threads=2"]).env(CHILD, "1");
-    let output = child.output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{name}: {}\n{text}\n{errors}", output.status);
-    assert!(text.contains("1 passed"), "{name} did not run itself: {text}");
-}
-
-/// All descriptors that there are, until dropped.
-struct Exhausted {
-    _held: Vec<File>,
-    former: Rlimit,
-}
-
-impl Exhausted {
-    fn new() -> Exhausted {
-        let first = File::open("/dev/null").unwrap();
-        let former = getrlimit(Resource::Nofile);
-        let highest = first.as_raw_fd() as u64 + 8;
-        setrlimit(Resource::Nofile, Rlimit { current: Some(highest), ..former }).unwrap();
-        let mut held = vec![first];
-        loop {
-            match File::open("/dev/null") {
-                Ok(file) => held.push(file),
-                Err(error) => {
-                    assert!(is_limit(&error), "{error}");
-                    return Exhausted { _held: held, former };
-                }
-            }
-        }
-    }
-}
-
-impl Drop for Exhausted {
-    fn drop(&mut self) {
-        setrlimit(Resource::Nofile, self.former).unwrap();
-    }
-}
-
-fn is_limit(error: &io::Error) -> bool {
-    Errno::from_io_error(error) == Some(Errno::MFILE)
-}
+#[path = "../support/limits.rs"]
+mod limit;
+use limit::{Exhausted, in_a_child, is_limit};
 
 /// Clients that the system has connected, and nobody has accepted.
 fn clients(at: SocketAddr, n: u8) -> Vec<std::net::TcpStream> {
@@ -161,14 +108,50 @@ async fn accept_meets_the_limit() {
 async fn others_meet_the_limit() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let at = listener.local_addr().unwrap();
+    let file = File::open("/proc/self/exe").await.unwrap();
+    let (end, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+    let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+    let mut usr1 = signal(SignalKind::USER_DEFINED1).unwrap();
     let exhausted = Exhausted::new();
+    files_meet_the_limit(&file).await;
+    assert!(is_limit(&Command::new("true").spawn().unwrap_err()));
+    assert!(is_limit(&Command::new("true").output().await.unwrap_err()));
+    assert!(is_limit(&signal(SignalKind::USER_DEFINED2).unwrap_err()));
+    assert!(is_limit(&ctrl_c().await.unwrap_err()));
     assert!(is_limit(&TcpStream::connect(at).await.unwrap_err()));
     assert!(is_limit(&TcpListener::bind("127.0.0.1:0").await.unwrap_err()));
     assert!(is_limit(&UdpSocket::bind("127.0.0.1:0").await.err().unwrap()));
     assert_eq!(runtime_traits::spawn(async { 3 }).await.unwrap(), 3);
     sleep(Duration::from_millis(1)).await;
+    // What there was before works.
+    kill_process(getpid(), rustix::process::Signal::USR1).unwrap();
+    usr1.recv().await.unwrap();
+    // These give descriptors back.
+    assert!(is_limit(&Async::new(end).map(drop).unwrap_err()));
+    assert!(child.wait().await.unwrap().success());
     drop(exhausted);
     TcpStream::connect(at).await.unwrap();
+    assert!(Command::new("true").status().await.unwrap().success());
+    fs::read("/proc/self/exe").await.unwrap();
+}
+
+async fn files_meet_the_limit(open: &File) {
+    #[track_caller]
+    fn refused<T>(result: io::Result<T>) {
+        assert!(is_limit(&result.map(drop).unwrap_err()));
+    }
+    refused(File::open("/proc/self/exe").await);
+    refused(File::options().append(true).open("/dev/null").await);
+    refused(fs::read("/proc/self/exe").await);
+    refused(fs::write("/dev/null", "x").await);
+    refused(fs::copy("/proc/self/exe", "/dev/null").await);
+    refused(fs::read_dir("/").await);
+    // No descriptor is needed for these.
+    assert!(fs::metadata("/proc/self/exe").await.unwrap().is_file());
+    assert!(!fs::exists("/nowhere").await.unwrap());
+    let mut magic = [0; 4];
+    open.try_clone().unwrap().read_exact(&mut magic).await.unwrap();
+    assert_eq!(&magic[1..], b"ELF");
 }
 
 /// What was at the limit goes on afterwards.

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use runtime_traits::entry::Config;
+use runtime_traits::fs::{self, File};
 use runtime_traits::hooks::{BlockOn, Info, Ran, Runnable, Runtime, Spawn, Tag, Why};
 use runtime_traits::io::Async;
 use runtime_traits::net::{TcpListener, TcpStream, UdpSocket, lookup_host};
@@ -179,6 +180,18 @@ fn sockets_are_missing() {
 }
 
 #[test]
+fn files_are_missing() {
+    run(async {
+        let here = std::env::current_dir().unwrap();
+        io_error(File::open(&here).await.unwrap_err(), Capability::Fs);
+        io_error(fs::read(&here).await.unwrap_err(), Capability::Fs);
+        io_error(fs::read_dir(&here).await.unwrap_err(), Capability::Fs);
+        let opened = std::fs::File::open(&here).unwrap();
+        io_error(File::from_std(opened).unwrap_err(), Capability::Fs);
+    });
+}
+
+#[test]
 fn other_kinds_of_tasks_are_missing() {
     run(async {
         let blocking = task::spawn_blocking::<_, ()>(|| unreachable!("nobody runs it"));
@@ -203,9 +216,9 @@ fn blocking_on_a_future_is_missing() {
 #[test]
 fn what_a_program_requires_is_listed_at_its_start() {
     let config = Config::from_fn(|config| {
-        config.require("timer").require("block_on").require("net");
+        config.require("timer").require("block_on").require("net").require("fs");
     });
     let (text, _) = panic_of(|| config.check(&tiny()));
-    assert!(text.contains(NAME) && text.contains("timer, net"), "{text}");
+    assert!(text.contains(NAME) && text.contains("timer, net, fs"), "{text}");
     assert!(!text.contains("block_on"), "{text}");
 }

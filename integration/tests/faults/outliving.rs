@@ -11,7 +11,9 @@ use runtime_traits::net::{TcpListener, UdpSocket};
 use runtime_traits::task;
 use runtime_traits::time::{Instant, interval, sleep};
 
-use crate::support::{Drops, Probe, alone, on_every_runtime, with_every_runtime, with_peer};
+use crate::support::{
+    Drops, Gate, Probe, alone, announced, on_every_runtime, with_every_runtime, with_peer,
+};
 
 /// Gives its waker away and waits.
 async fn gives_waker(to: Sender<Waker>, probe: Probe) {
@@ -147,6 +149,53 @@ with_every_runtime! {
         assert!(back.peer_addr().is_ok());
         drop((listener, datagrams));
         assert_eq!(alone(finished).unwrap(), "kept", "an output that was there is not lost");
+    }
+
+    /// SHUTDOWN-4: the end of the runtime drops no task of a set that others poll; so they are told.
+    fn a_task_of_a_set_is_told_of_the_end(start: Start) {
+        let (owner, waits) = (start(), Gate::default());
+        let (handle, announces) = (owner.handle(), waits.clone());
+        let root = thread::spawn(move || {
+            let set = task::LocalSet::on(handle);
+            alone(set.run_until(async {
+                let local = async { announced(announces, sleep(Duration::from_secs(3600))).await };
+                task::spawn_local(local).await
+            }))
+        });
+        waits.pass();
+        drop(owner);
+        let outcome = root.join().unwrap();
+        assert!(outcome.unwrap_err().is_panic(), "a sleep cannot end");
+    }
+
+    /// A set that is inside a task goes with it: its tasks have nothing to be told.
+    fn a_task_of_a_set_inside_a_task_is_dropped_with_it(start: Start) {
+        let (owner, drops, waits) = (start(), Drops::default(), Gate::default());
+        let (probe, announces) = (drops.probe(), waits.clone());
+        let (told, outcomes) = channel();
+        let with_set = async move {
+            let set = task::LocalSet::new();
+            let local = set.spawn_local(async move {
+                let _probe = probe;
+                announced(announces, sleep(Duration::from_secs(3600))).await;
+            });
+            told.send(local).unwrap();
+            set.run().await;
+        };
+        let task = owner.block_on(async {
+            let task = task::spawn_local(with_set);
+            match poll_fn(|_| Poll::Ready(task.is_finished())).await {
+                true => return None, // no local tasks on this thread
+                false => waits.wait().await,
+            }
+            Some(task)
+        });
+        drop(owner);
+        assert_eq!(drops.get(), 1);
+        if task.is_some() {
+            let local = outcomes.recv().unwrap();
+            assert!(alone(local).unwrap_err().is_cancelled());
+        }
     }
 }
 

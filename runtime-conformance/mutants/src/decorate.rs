@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use runtime_traits::Handle;
 use runtime_traits::hooks::{
-    BlockOn, Blocking, Budget, Completion, Drive, Info, Net, Reactor, Runtime, Spawn, SpawnLocal,
-    Tag, Timer, VirtualTime,
+    BlockOn, Blocking, Budget, Completion, Drive, Fs, Info, Net, Process, Reactor, Runtime, Signal,
+    Spawn, SpawnLocal, Tag, Timer, VirtualTime,
 };
 
 /// The decorator. What is `None` is the inner runtime's.
@@ -29,6 +29,9 @@ pub(crate) struct Decorated {
     without_reactor: bool,
     driver: Option<Box<dyn Drive>>,
     net: Option<Box<dyn Net>>,
+    fs: Option<Box<dyn Fs>>,
+    process: Option<Box<dyn Process>>,
+    signal: Option<Box<dyn Signal>>,
     budget: Option<Box<dyn Budget>>,
     completion: Option<Box<dyn Completion>>,
     virtual_time: Option<Box<dyn VirtualTime>>,
@@ -49,6 +52,9 @@ impl Decorated {
             without_reactor: false,
             driver: None,
             net: None,
+            fs: None,
+            process: None,
+            signal: None,
             budget: None,
             completion: None,
             virtual_time: None,
@@ -98,6 +104,21 @@ impl Decorated {
 
     pub(crate) fn net(mut self, hook: Box<dyn Net>) -> Decorated {
         self.net = Some(hook);
+        self
+    }
+
+    pub(crate) fn fs(mut self, hook: Box<dyn Fs>) -> Decorated {
+        self.fs = Some(hook);
+        self
+    }
+
+    pub(crate) fn process(mut self, hook: Box<dyn Process>) -> Decorated {
+        self.process = Some(hook);
+        self
+    }
+
+    pub(crate) fn signal(mut self, hook: Box<dyn Signal>) -> Decorated {
+        self.signal = Some(hook);
         self
     }
 
@@ -164,6 +185,18 @@ impl Runtime for Decorated {
 
     fn net(&self) -> Option<&dyn Net> {
         self.net.as_deref().or_else(|| self.inner.runtime().net())
+    }
+
+    fn fs(&self) -> Option<&dyn Fs> {
+        self.fs.as_deref().or_else(|| self.inner.runtime().fs())
+    }
+
+    fn process(&self) -> Option<&dyn Process> {
+        self.process.as_deref().or_else(|| self.inner.runtime().process())
+    }
+
+    fn signal(&self) -> Option<&dyn Signal> {
+        self.signal.as_deref().or_else(|| self.inner.runtime().signal())
     }
 
     fn budget(&self) -> Option<&dyn Budget> {

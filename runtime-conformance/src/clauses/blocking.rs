@@ -1,7 +1,9 @@
 //! The blocking pool.
 //!
-//! `threads` has BLOCKING-4 to BLOCKING-6: how many there are, and when they come and go.
+//! `threads` has BLOCKING-4 to BLOCKING-6: how many there are, and when they come and go; `lanes` has
+//! BLOCKING-8 and BLOCKING-9: the kinds of closures.
 
+mod lanes;
 mod threads;
 
 use std::future::Future;
@@ -34,6 +36,8 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("BLOCKING-7", blocking_7_block_on_works_in_a_closure)
         .part("block-on", "does `block_on` work in a closure?")
         .needs(&[Cap::Blk, Cap::Shared, Cap::Block]),
+    Case::new("BLOCKING-8", lanes::blocking_8_a_full_lane_stops_no_other),
+    Case::new("BLOCKING-9", lanes::blocking_9_a_dedicated_closure_holds_up_no_end),
 ];
 
 pub(crate) const UNTESTED: &[Untested] = &[];

@@ -7,6 +7,7 @@ mod call;
 mod race;
 mod release;
 mod standstill;
+mod token;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -25,6 +26,8 @@ use crate::rig::{Rig, await_outside};
 use crate::rt::Join;
 use crate::toolbox::{Gate, Probe, Record, WakeCount, hand_poll, hand_poll_on};
 use standstill::Standstill;
+
+pub use token::TokenCalls;
 
 pub(crate) const CASES: &[Case] = &[
     Case::new("CANCEL-1", cancel_1_a_parked_task_is_dropped_unpolled),
@@ -66,6 +69,11 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("CANCEL-8", release::cancel_8_a_dropped_receive_lets_go)
         .part("udp", "does receiving that is dropped let go, and lose nothing?")
         .needs(&[Cap::Udp]),
+    Case::new("CANCEL-9", token::cancel_9_everybody_is_told)
+        .part("told", "is everybody told who waits, who asks later, and who is below?"),
+    Case::new("CANCEL-9", token::cancel_9_who_comes_meanwhile_is_told)
+        .part("race", "is a child told that is made while its parent is cancelled?")
+        .stochastic(),
 ];
 
 pub(crate) const UNTESTED: &[Untested] = &[];

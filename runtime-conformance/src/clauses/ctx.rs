@@ -1,9 +1,13 @@
 //! The current runtime.
 //!
 //! `owner` has which runtime is current inside what a runtime runs, `unwound` scopes that a panic
-//! leaves, `threads` what other threads see, `abroad` tasks and resources away from their runtime.
+//! leaves, `threads` what other threads see, `abroad` tasks and resources away from their runtime,
+//! `children` child processes there, `locals` the values that tasks carry with them.
 
 mod abroad;
+#[cfg(unix)]
+mod children;
+mod locals;
 mod owner;
 mod threads;
 mod unwound;
@@ -19,6 +23,8 @@ use crate::case::{Case, Untested};
 use crate::rig::Rig;
 use crate::rt::Rt;
 use crate::toolbox::{Probe, hand_poll};
+
+pub use locals::REQUEST;
 
 pub(crate) const CASES: &[Case] = &[
     Case::new("CTX-1", threads::ctx_1_none_is_current_outside_any_scope),
@@ -63,6 +69,22 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("CTX-10", abroad::ctx_10_a_socket_stays_with_its_runtime)
         .part("socket", "does a socket work that is polled elsewhere, or fail loudly?")
         .needs(&[Cap::Fd]),
+    #[cfg(unix)]
+    Case::new("CTX-10", children::ctx_10_a_child_stays_with_its_runtime)
+        .part(
+            "child",
+            "is the end of a child told that is awaited elsewhere, or does it fail loudly?",
+        )
+        .needs(&[Cap::Proc]),
+    Case::new("CTX-11", locals::ctx_11_a_task_has_the_locals_it_inherited),
+    Case::new("CTX-11", locals::ctx_11_a_task_is_dropped_with_its_locals)
+        .part("dropped", "does a task that never ends see its locals in its destructor?"),
+    Case::new("CTX-11", locals::ctx_11_a_closure_inherits)
+        .part("blocking", "does a blocking closure have the locals it inherited?")
+        .needs(&[Cap::Blk]),
+    Case::new("CTX-11", locals::ctx_11_a_local_task_inherits)
+        .part("local", "does a local task have the locals it inherited?")
+        .needs(&[Cap::Local]),
 ];
 
 pub(crate) const UNTESTED: &[Untested] = &[Untested::new(

@@ -11,9 +11,13 @@ mod helpers;
 #[cfg(unix)]
 pub mod kinds;
 #[cfg(unix)]
+mod memory;
+#[cfg(unix)]
 mod owned;
 #[cfg(unix)]
 mod split;
+#[cfg(unix)]
+mod unblocked;
 #[cfg(unix)]
 mod waiting;
 
@@ -67,6 +71,18 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("IO-10", owned::io_10_the_end_frees_nothing_in_flight)
         .part("ended", "does what is in flight at the end come back, and leave memory alone?")
         .needs(&[Cap::Own, Cap::Tcp]),
+    Case::new("IO-11", memory::io_11_bytes_arrive_once_and_in_order)
+        .part("duplex", "do bytes arrive once and in order, both ways at once?"),
+    Case::new("IO-11", memory::io_11_ends_are_ends)
+        .part("ends", "is an end that goes the end for the other, after its last byte?"),
+    Case::new("IO-11", memory::io_11_both_ways_and_both_ends_are_passed_on)
+        .part("proxy", "does a proxy pass on both ways, and both ends?"),
+    Case::new("IO-12", unblocked::io_12_bytes_are_written_in_order)
+        .part("written", "is what was accepted written, once and in order?"),
+    Case::new("IO-12", unblocked::io_12_a_failure_is_told)
+        .part("told", "is a failure told, and no flush Ok while bytes are missing?"),
+    Case::new("IO-12", unblocked::io_12_bytes_are_read_in_order)
+        .part("read", "is what a dropped read left there for the next?"),
 ];
 
 /// What streams of all kinds need; those over descriptors are left out without `fd`.

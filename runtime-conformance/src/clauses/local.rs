@@ -3,7 +3,9 @@
 mod end;
 mod home;
 mod resident;
+mod set;
 mod threads;
+mod with;
 
 use std::cell::Cell;
 use std::future::{Future, pending, poll_fn};
@@ -26,6 +28,8 @@ use home::is_home;
 
 pub(crate) use home::at_home;
 pub use resident::{LocalCalls, Resident};
+pub use set::SetCalls;
+pub use with::{Make, WithCalls};
 
 pub(crate) const CASES: &[Case] = &[
     Case::new("LOCAL-1", threads::local_1_a_local_task_is_polled_at_home),
@@ -53,6 +57,16 @@ pub(crate) const CASES: &[Case] = &[
         .part("ring", "does the end of a home end, if destructors wake, abort and spawn?"),
     Case::new("LOCAL-6", end::local_6_a_runtime_may_end_in_a_thread_local_destructor)
         .part("thread-local", "may all of it end in a thread-local destructor?"),
+    Case::new("LOCAL-7", with::local_7_a_future_is_made_where_it_lives),
+    Case::new("LOCAL-7", with::local_7_the_caller_at_home_does_not_run_it)
+        .part("home", "is the closure called inside the task also if the caller is at home?"),
+    Case::new("LOCAL-7", with::local_7_a_closure_that_is_not_called_is_dropped_once)
+        .part("unused", "is a closure that nobody calls dropped once, and the handle told?"),
+    Case::new("LOCAL-8", set::local_8_tasks_of_a_set_stay_on_its_thread),
+    Case::new("LOCAL-8", set::local_8_tasks_of_a_set_run_inside_it).part(
+        "inside",
+        "are the tasks of a set polled inside `run_until` only, and dropped by the set?",
+    ),
 ];
 
 pub(crate) const UNTESTED: &[Untested] = &[];

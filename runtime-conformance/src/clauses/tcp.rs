@@ -5,11 +5,11 @@
 #![cfg_attr(not(any(unix, windows)), allow(dead_code, reason = "no sockets"))]
 
 #[cfg(any(unix, windows))]
-mod accept;
+pub(crate) mod accept;
 #[cfg(any(unix, windows))]
 mod connect;
 #[cfg(any(unix, windows))]
-mod origin;
+pub(crate) mod origin;
 pub(crate) mod steps;
 #[cfg(any(unix, windows))]
 pub(crate) mod table;
@@ -35,7 +35,7 @@ pub(crate) const CASES: &[Case] = &[
         "out-of-descriptors",
         "is running out of descriptors reported, and does accepting recover from it?",
     ),
-    Case::new("TCP-7", accept::tcp_7_a_dropped_read_loses_nothing),
+    Case::new("TCP-7", |rig| accept::a_dropped_read_loses_nothing(of_tcp(rig, "TCP-7"))),
     Case::new("TCP-7", accept::tcp_7_a_dropped_accept_loses_nothing)
         .part("accept", "does dropping a pending accept lose no connection?"),
     #[cfg(unix)]

@@ -1,8 +1,10 @@
 //! UDP.
 //!
-//! `calls` is what the group calls, and mutants replace; `pressure` has UDP-4.
+//! `calls` is what the group calls, and mutants replace; `pressure` has UDP-4, `batches` UDP-5.
 #![cfg_attr(not(any(unix, windows)), allow(dead_code, reason = "no sockets"))]
 
+#[cfg(any(unix, windows))]
+mod batches;
 #[cfg(any(unix, windows))]
 mod boundaries;
 #[cfg(any(unix, windows))]
@@ -29,6 +31,15 @@ pub(crate) const CASES: &[Case] = &[
     #[cfg(unix)]
     Case::new("UDP-4", pressure::udp_4_many_share_one_socket)
         .part("shared", "do senders and receivers on one socket all get on?"),
+    Case::new("UDP-5", batches::udp_5_what_is_sent_is_counted)
+        .part("sent", "does a batch count what it has sent, and is that all?"),
+    Case::new("UDP-5", batches::udp_5_what_is_received_is_counted)
+        .part("received", "does a batch count what it has received, and is the rest there?"),
+    Case::new("UDP-5", batches::udp_5_a_dropped_batch_loses_nothing)
+        .part("dropped", "does dropping a pending batch lose no datagram?"),
+    #[cfg(target_os = "linux")]
+    Case::new("UDP-5", batches::udp_5_an_error_half_way_is_told)
+        .part("error", "is an error that stopped a batch told by the next?"),
 ];
 
 #[cfg(not(any(unix, windows)))]

@@ -2,8 +2,8 @@
 //!
 //! `std::task::Wake` lets a test see wakes; that a waker is cloned or dropped it does not show, and a
 //! runtime that does so under its own lock is found by nothing else. Seeing it takes a `RawWaker`,
-//! hence unsafe code, hence a crate of its own: the suite forbids it. For the same reason `signals` is
-//! here.
+//! hence unsafe code, hence a crate of its own: the suite forbids it. For the same reason `signals` and
+//! `forks` are here.
 //!
 //! # Invariants
 //!
@@ -13,9 +13,15 @@
 //!   one more, *wake* and *drop* gave theirs up, *wake by reference* changed none; also when the
 //!   behaviour panics, except that a *clone* that panics made none.
 
+#[cfg(target_os = "linux")]
+mod forks;
 mod signals;
 
+#[cfg(target_os = "linux")]
+pub use forks::forked;
 pub use signals::broken_pipes_kill;
+#[cfg(target_os = "linux")]
+pub use signals::long_files_are_errors;
 
 use std::mem::ManuallyDrop;
 use std::sync::Arc;

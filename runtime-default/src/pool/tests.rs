@@ -133,6 +133,27 @@ fn each_thread_is_greeted_and_seen_off_whatever_the_hooks_throw() {
     assert_eq!(log.iter().collect::<Vec<_>>(), ["stop"]);
 }
 
+/// The first thread is greeted until the job behind its own has run.
+#[test]
+fn a_slow_greeting_keeps_no_other_job() {
+    let (gate, gate_out) = mpsc::channel::<()>();
+    let slow = Mutex::new(Some(gate_out));
+    let mut config = config(2, Duration::MAX);
+    config.on_start = Some(Arc::new(move || {
+        let gate = lock(&slow).take();
+        gate.into_iter().for_each(|gate| _ = gate.recv());
+    }));
+    let (pool, (sender, done)) = (Pool::new(config), mpsc::channel());
+    for _ in 0..2 {
+        let sender = sender.clone();
+        submit(&pool, move || sender.send(()).unwrap());
+    }
+    assert_eq!((done.recv(), done.recv()), (Ok(()), Ok(())));
+    drop(gate);
+    pool.close();
+    assert!(pool.join(None));
+}
+
 #[test]
 fn a_job_may_submit_and_a_pool_may_die_on_its_own_thread() {
     let pool = Arc::new(pool(2));

@@ -11,6 +11,7 @@
 
 use super::{Condvar, Mutex, MutexGuard, lock, thread};
 use std::cell::Cell;
+use std::io;
 use std::sync::{OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,12 +19,34 @@ use std::time::{Duration, Instant};
 std::thread_local! {
     static PASSES: Cell<bool> = const { Cell::new(false) };
     static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    static FAILING: Cell<usize> = const { Cell::new(0) };
 }
 
 /// For models: whether sleeps end by themselves. To be called first in every execution.
 pub fn let_time_pass(passes: bool) {
     PASSES.set(passes);
     NOW.set(Duration::ZERO);
+    FAILING.set(0);
+}
+
+/// For models: so many of the pool's threads are not started when they should be.
+pub fn fail_starts(number: usize) {
+    FAILING.set(number);
+}
+
+/// Starts a thread, if the system has one.
+pub(crate) fn start<T: Send + 'static>(
+    builder: thread::Builder,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<thread::JoinHandle<T>> {
+    thread::yield_now(); // others may come to rely on it meanwhile
+    match FAILING.get() {
+        0 => builder.spawn(body),
+        failing => {
+            FAILING.set(failing - 1);
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+    }
 }
 
 /// The time.
@@ -57,6 +80,12 @@ pub(crate) fn nap() {
 /// Shuttle does not tell; for those who tidy up.
 pub(crate) fn has_ended<T>(_: &thread::JoinHandle<T>) -> bool {
     false
+}
+
+/// Waits for a thread. (Shuttle does not tell before: deadlines of models are far away.)
+pub(crate) fn join_until(thread: thread::JoinHandle<()>, _: Option<Instant>) -> bool {
+    let _ = thread.join();
+    true
 }
 
 /// Waits on a condition; whether the time was over.

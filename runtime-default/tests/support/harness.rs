@@ -64,7 +64,13 @@ impl Harness for Default {
             Cap::Fd,
             Cap::Tcp,
             Cap::Udp,
+            Cap::Uds,
+            Cap::Fs,
             Cap::Io,
+            Cap::Proc,
+            Cap::Sig,
+            #[cfg(target_os = "linux")]
+            Cap::Fork,
             Cap::Local,
             Cap::Mt,
         ];

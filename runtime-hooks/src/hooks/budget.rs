@@ -5,7 +5,7 @@ use core::task::{Context, Poll};
 /// Counts what a task does without waiting, and tells it to give way.
 ///
 /// Loops over I/O that is always ready would otherwise keep a worker for ever. Sockets and timers of
-/// `runtime-traits` ask before each operation.
+/// `runtime-traits` ask before each operation, libraries by its `task::poll_proceed`.
 ///
 /// # Contract
 ///

@@ -4,7 +4,7 @@ use core::any::{Any, TypeId};
 
 use super::{BlockOn, Blocking, Budget, Metrics, Spawn, Timer, VirtualTime};
 #[cfg(feature = "std")]
-use super::{Completion, Drive, Net, Reactor, SpawnLocal};
+use super::{Completion, Drive, Fs, Net, Process, Reactor, Signal, SpawnLocal};
 
 /// The identity of a runtime: the address of this byte.
 ///
@@ -78,8 +78,8 @@ pub enum State {
 ///   [`Runnable`](crate::task::Runnable) does this by itself.
 /// - **CTX-6** (must) A task belongs to the runtime it was spawned on, whichever thread polls,
 ///   wakes or awaits it.
-/// - **CTX-10** (must) Timers and sources stay with the runtime that made them, wherever they are
-///   polled, or fail loudly.
+/// - **CTX-10** (must) Timers, sources and children stay with the runtime that made them, wherever they
+///   are polled, or fail loudly.
 /// - **PANIC-1** (must) A panic of a poll goes to the join handle with its payload; threads, other
 ///   tasks, timers and sources go on.
 /// - **PANIC-2** (must) So do panics of destructors: of a future, an output, a payload.
@@ -183,6 +183,30 @@ pub trait Runtime: Send + Sync + 'static {
     #[cfg(feature = "std")]
     fn net(&self) -> Option<&dyn Net> {
         self.inner()?.net()
+    }
+
+    /// Files of the runtime's own making.
+    #[cfg(feature = "std")]
+    fn fs(&self) -> Option<&dyn Fs> {
+        self.inner()?.fs()
+    }
+
+    /// Child processes of the runtime's own making.
+    #[cfg(feature = "std")]
+    fn process(&self) -> Option<&dyn Process> {
+        self.inner()?.process()
+    }
+
+    /// The system's signals, as the runtime hears them.
+    #[cfg(feature = "std")]
+    fn signal(&self) -> Option<&dyn Signal> {
+        self.inner()?.signal()
+    }
+
+    /// Whether the calling thread polls a task that a *decorator* keeps when the runtime beneath it ends,
+    /// as a set of local tasks does. Such a task is told of the end; the others are dropped by it.
+    fn keeps_tasks(&self) -> bool {
+        self.inner().is_some_and(Runtime::keeps_tasks)
     }
 
     /// A vendor's extra, by its type: see [`Handle::query`](crate::Handle::query).

@@ -6,14 +6,15 @@
 
 use core::alloc::Layout;
 use core::future::Future;
-use core::mem::MaybeUninit;
+use core::mem::{ManuallyDrop, MaybeUninit};
 use core::panic::Location;
 use core::pin::Pin;
 use core::ptr::NonNull;
 use core::task::{Context, Poll, Waker};
 
 use super::list::Links;
-use super::state::{Duty, State};
+use super::locals::Locals;
+use super::state::{Duty, Published, State};
 use crate::contain::{contain, contain_quietly, discard};
 use crate::hooks::Place;
 use crate::sync::UnsafeCell;
@@ -23,7 +24,7 @@ use crate::{Capability, Handle, JoinError, Unsupported, current};
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Meta {
-    /// A number that no other live task of this program has, as long as fewer than 2³² were spawned.
+    /// A number that no other live task of this program has, as long as fewer than 2³¹ were spawned.
     pub id: u32,
     /// The name given at spawn.
     pub name: Option<&'static str>,
@@ -33,6 +34,7 @@ pub struct Meta {
 
 impl Meta {
     /// The facts about a task that is about to be spawned at the caller.
+    #[inline]
     #[track_caller]
     pub fn new(name: Option<&'static str>) -> Meta {
         Meta { id: super::runnable::next_id(), name, at: Location::caller() }
@@ -44,20 +46,22 @@ impl Meta {
 pub(super) struct Header {
     vtable: &'static Vtable,
     pub(super) state: State,
-    /// The runtime it belongs to.
-    pub(super) rt: Handle,
+    /// The runtime it belongs to. Not ours to drop if a home lends it (`local`).
+    pub(super) rt: ManuallyDrop<Handle>,
     /// The join slot (T3).
     join: UnsafeCell<MaybeUninit<Waker>>,
     /// The host slot (T3).
     host: UnsafeCell<MaybeUninit<Waker>>,
     pub(super) links: Links,
+    /// What the task was given at spawn; emptied when it ends (T1).
+    locals: UnsafeCell<Locals>,
     pub(super) meta: Meta,
     /// Whose the memory is, if not the heap's. Part of the runtime, which the cell's handle keeps alive
     /// and which is only ever shared: what it lent once stays where it is.
     place: Option<NonNull<dyn Place>>,
-    /// For a local task: the thread's number, and its home.
+    /// For a local task: whose it is. Behind the stage, in the same allocation.
     #[cfg(feature = "std")]
-    pub(super) local: Option<super::local::Owner>,
+    pub(super) local: Option<NonNull<super::local::Owner>>,
 }
 
 /// The operations that know the future's type.
@@ -79,9 +83,17 @@ struct Cell<F: Future> {
     stage: UnsafeCell<Stage<F>>,
 }
 
-impl<F: Future> Cell<F> {
+/// A cell that `E` follows.
+#[repr(C)]
+struct With<F: Future, E> {
+    cell: Cell<F>,
+    more: E,
+}
+
+impl<F: Future, E> With<F, E> {
+    /// What knows the future's type knows it as a `Cell<F>`, with which this begins.
     const VTABLE: Vtable = Vtable {
-        layout: Layout::new::<Cell<F>>(),
+        layout: Layout::new::<With<F, E>>(),
         poll: poll::<F>,
         finish: finish::<F>,
         take: take::<F>,
@@ -105,30 +117,70 @@ impl Raw {
     ///
     /// The new cell is held by a driver and a join handle (see `State::new`). The caller sees to it
     /// that the handle's `T` is the future's output, and that what is not `Send` stays on its thread.
-    pub(super) fn new<F: Future>(
-        rt: Handle,
+    pub(super) fn new<F: Future>(rt: Handle, meta: Meta, future: F) -> Result<Raw, Unsupported> {
+        let state = State::new(false);
+        let (rt, is_lent) = (ManuallyDrop::new(rt), false);
+        Raw::lay_out((rt, is_lent), allocate, meta, state, (), future).map(|with| Raw(with.cast()))
+    }
+
+    /// The same for a local task, whose state word may be plain, and whose runtime may be lent.
+    /// `memory` answers as [`allocate`] does.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(super) fn new_local<F: Future>(
+        rt: ManuallyDrop<Handle>,
         meta: Meta,
-        #[cfg(feature = "std")] local: Option<super::local::Owner>,
+        owner: super::local::Owner,
+        memory: impl FnOnce(&Handle, Layout) -> Result<Allocated, Unsupported>,
         future: F,
     ) -> Result<Raw, Unsupported> {
-        let layout = Layout::new::<Cell<F>>();
-        let (memory, place) = allocate(&rt, layout)?;
+        let state = State::new(owner.is_lodger());
+        let is_lent = owner.is_lent();
+        let with = Raw::lay_out((rt, is_lent), memory, meta, state, owner, future)?;
+        // SAFETY: it was just laid out, and nobody else knows it yet; what is inside is not null.
+        unsafe {
+            let owner = NonNull::new_unchecked(&raw mut (*with.as_ptr()).more);
+            (*with.as_ptr()).cell.header.local = Some(owner);
+        }
+        Ok(Raw(with.cast()))
+    }
+
+    #[inline]
+    fn lay_out<F: Future, E>(
+        (rt, is_lent): (ManuallyDrop<Handle>, bool),
+        memory: impl FnOnce(&Handle, Layout) -> Result<Allocated, Unsupported>,
+        meta: Meta,
+        state: State,
+        more: E,
+        future: F,
+    ) -> Result<NonNull<With<F, E>>, Unsupported> {
+        let (memory, place) = match memory(&rt, Layout::new::<With<F, E>>()) {
+            Ok(allocated) => allocated,
+            Err(error) => {
+                if !is_lent {
+                    drop(ManuallyDrop::into_inner(rt));
+                }
+                return Err(error);
+            }
+        };
         let header = Header {
-            vtable: &Cell::<F>::VTABLE,
-            state: State::new(),
+            vtable: &With::<F, E>::VTABLE,
+            state,
             rt,
             join: UnsafeCell::new(MaybeUninit::uninit()),
             host: UnsafeCell::new(MaybeUninit::uninit()),
             links: Links::new(),
+            locals: UnsafeCell::new(Locals::handed_on()),
             meta,
             place,
             #[cfg(feature = "std")]
-            local,
+            local: None,
         };
-        let cell: NonNull<Cell<F>> = memory.cast();
-        // SAFETY: `allocate` gave memory of this layout, and nobody else knows it yet.
-        unsafe { cell.write(Cell { header, stage: UnsafeCell::new(Stage::Future(future)) }) };
-        Ok(Raw(cell.cast()))
+        let with: NonNull<With<F, E>> = memory.cast();
+        let cell = Cell { header, stage: UnsafeCell::new(Stage::Future(future)) };
+        // SAFETY: this is memory of this layout, and nobody else knows it yet.
+        unsafe { with.write(With { cell, more }) };
+        Ok(with)
     }
 
     /// The header.
@@ -151,7 +203,9 @@ impl Raw {
         // SAFETY: a driver keeps the cell alive.
         let header = unsafe { self.header() };
         // SAFETY: the stage is ours, says the caller.
-        current::set_task(&header.rt, || unsafe { (header.vtable.poll)(self, cx) })
+        let poll = || unsafe { (header.vtable.poll)(self, cx) };
+        // SAFETY: so are the locals.
+        current::set_task(&header.rt, || unsafe { self.with_locals(poll) })
     }
 
     /// Drops the future, with the runtime entered, and stores `error` as the outcome.
@@ -163,7 +217,36 @@ impl Raw {
         // SAFETY: a driver keeps the cell alive.
         let header = unsafe { self.header() };
         // SAFETY: the stage is ours, says the caller.
-        header.rt.enter(|| unsafe { (header.vtable.finish)(self, error) });
+        let finish = || unsafe { (header.vtable.finish)(self, error) };
+        // SAFETY: so are the locals.
+        header.rt.enter(|| unsafe { self.with_locals(finish) });
+    }
+
+    /// Calls `f` with the task's locals as the current ones.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the driver and the task is not done (T1).
+    #[inline]
+    unsafe fn with_locals<R>(self, f: impl FnOnce() -> R) -> R {
+        // SAFETY: alive and ours, says the caller; nobody writes to them before the end.
+        unsafe { self.header().locals.with(|locals| (*locals).scope(f)) }
+    }
+
+    /// Drops the task's locals.
+    ///
+    /// # Safety
+    ///
+    /// As [`Raw::with_locals`], of which none is under way.
+    #[inline]
+    unsafe fn drop_locals(self) {
+        // SAFETY: alive and ours, says the caller.
+        let header = unsafe { self.header() };
+        // SAFETY: as above.
+        let locals = header.locals.with_mut(|locals| unsafe { core::mem::take(&mut *locals) });
+        if !locals.is_empty() {
+            drop_with(&header.rt, locals);
+        }
     }
 
     /// After the outcome is stored: unlinks, publishes, wakes the joiner, lets go.
@@ -172,14 +255,35 @@ impl Raw {
     ///
     /// The caller is the driver, and stored an outcome. If it is not `hosted`, it holds the cell no
     /// longer afterwards.
+    #[inline]
     pub(super) unsafe fn complete(self, hosted: bool) {
         // SAFETY: a driver keeps the cell alive until `publish` without duties, or `release_driver`.
         let header = unsafe { self.header() };
+        // SAFETY: we are the driver, and the future is dropped.
+        unsafe { self.drop_locals() };
         header.links.unlink(self);
+        #[cfg(feature = "std")]
+        // SAFETY: alive, and the caller is its driver.
+        unsafe {
+            super::local::ends(self);
+        }
         let published = header.state.publish(hosted);
         if !hosted && !published.wake_joiner && !published.unclaimed {
             return; // the cell may be gone already
         }
+        // SAFETY: the driver's reference was kept for what is owed.
+        unsafe { self.pay(published, hosted) };
+    }
+
+    /// The rest of [`complete`](Raw::complete).
+    ///
+    /// # Safety
+    ///
+    /// The caller is the driver, and `published` what it was answered.
+    #[inline(never)]
+    unsafe fn pay(self, published: Published, hosted: bool) {
+        // SAFETY: a driver keeps the cell alive until `release_driver`.
+        let header = unsafe { self.header() };
         if published.host_waker {
             // SAFETY: `publish` cleared `HOST`, so the slot is ours (T3).
             drop_quietly(unsafe { self.take_host() });
@@ -230,6 +334,7 @@ impl Raw {
     /// # Safety
     ///
     /// `duty` came from this cell's state, in answer to giving up the caller's reference.
+    #[inline]
     pub(super) unsafe fn release(self, duty: Duty) {
         if duty == Duty::Free {
             // SAFETY: that move took the last reference away (T2).
@@ -241,8 +346,12 @@ impl Raw {
     ///
     /// # Safety
     ///
-    /// Nobody holds the cell (T2), and its stage is empty.
+    /// Nobody holds the cell (T2), and its stage and its locals are empty.
+    #[inline(never)]
     unsafe fn free(self) {
+        #[cfg(feature = "std")]
+        // SAFETY: nobody else holds the cell.
+        let home = unsafe { super::local::leave(self) };
         #[cfg(loom)]
         // SAFETY: nobody holds the cell, says the caller: that is what this checks.
         unsafe {
@@ -254,9 +363,23 @@ impl Raw {
             let header = self.0.as_ptr();
             ((&raw const (*header).rt).read(), (*header).vtable.layout, (*header).place)
         };
+        #[cfg(feature = "std")]
+        if let Some((list, is_lent)) = home {
+            // SAFETY: the heap gave it if no place did, with this layout; if it lodged, this is the
+            // owner. The runtime is still there.
+            unsafe {
+                if place.is_some() || !list.keep_memory(self.0.cast(), layout) {
+                    deallocate(self.0.cast(), layout, place);
+                }
+            }
+            if is_lent {
+                return;
+            }
+            return contain_quietly(|| drop(ManuallyDrop::into_inner(rt)));
+        }
         // SAFETY: this is the memory that `allocate` gave for this layout, and `rt` is still there.
         unsafe { deallocate(self.0.cast(), layout, place) };
-        contain_quietly(|| drop(rt));
+        contain_quietly(|| drop(ManuallyDrop::into_inner(rt)));
     }
 
     /// Lets the model checker verify that every access by anybody happened before this one.
@@ -272,6 +395,12 @@ impl Raw {
         header.join.with_mut(|_| ());
         header.host.with_mut(|_| ());
         header.links.claim();
+        header.locals.with_mut(|_| ());
+        #[cfg(feature = "std")]
+        // SAFETY: as above.
+        unsafe {
+            super::local::claim(self);
+        }
     }
 
     // ── slots ───────────────────────────────────────────────────────────────────────────────
@@ -338,6 +467,16 @@ impl Raw {
     }
 }
 
+/// Drops a task's values with its runtime current; a panic of their destructors stays here.
+#[cold]
+fn drop_with(rt: &Handle, locals: Locals) {
+    current::set(rt, || {
+        contain_quietly(move || {
+            let _ends = locals;
+        })
+    });
+}
+
 /// Drops a foreign waker; a panic of its destructor stays here.
 pub(super) fn drop_quietly(waker: Waker) {
     contain_quietly(|| drop(waker));
@@ -348,6 +487,7 @@ pub(super) fn drop_quietly(waker: Waker) {
 /// # Safety
 ///
 /// `raw` is a live `Cell<F>`, and its stage is the caller's (T1).
+#[inline]
 unsafe fn with_stage<F: Future, R>(raw: Raw, f: impl FnOnce(*mut Stage<F>) -> R) -> R {
     let cell: NonNull<Cell<F>> = raw.0.cast();
     // SAFETY: alive, says the caller. Only the stage cell is borrowed, shared.
@@ -390,6 +530,7 @@ unsafe fn finish<F: Future>(raw: Raw, error: JoinError) {
 /// # Safety
 ///
 /// As [`with_stage`], with the future in it.
+#[inline]
 unsafe fn store<F: Future>(raw: Raw, mut outcome: Result<F::Output, JoinError>) {
     // SAFETY: ours; dropped once, because `Outcome` overwrites it below without a second drop.
     let dropped = contain(|| unsafe { with_stage::<F, _>(raw, |stage| stage.drop_in_place()) });
@@ -426,7 +567,7 @@ unsafe fn drop_outcome<F: Future>(raw: Raw) {
 // ── memory ──────────────────────────────────────────────────────────────────────────────────
 
 /// Memory for `layout`, and the place it is from.
-fn allocate(rt: &Handle, layout: Layout) -> Result<Allocated, Unsupported> {
+pub(super) fn allocate(rt: &Handle, layout: Layout) -> Result<Allocated, Unsupported> {
     if let Some(place) = rt.runtime().spawner().place() {
         let block = place.place(layout).ok_or_else(|| rt.unsupported(Capability::Memory))?;
         // SAFETY: only the lifetime changes. The pointer is used while the cell holds a handle, and the
@@ -434,20 +575,30 @@ fn allocate(rt: &Handle, layout: Layout) -> Result<Allocated, Unsupported> {
         let place = unsafe { core::mem::transmute::<&dyn Place, &'static dyn Place>(place) };
         return Ok((block, Some(NonNull::from(place))));
     }
+    from_heap(rt, layout)
+}
+
+/// The same where the runtime lends none.
+#[inline]
+pub(super) fn from_heap(rt: &Handle, layout: Layout) -> Result<Allocated, Unsupported> {
     #[cfg(any(feature = "alloc", loom, shuttle))]
     {
         // SAFETY: a cell is never empty, it begins with its header.
         let block = unsafe { crate::sync::alloc(layout) };
+        let _ = rt;
         match NonNull::new(block) {
             Some(block) => Ok((block, None)),
             None => alloc::alloc::handle_alloc_error(layout),
         }
     }
     #[cfg(not(any(feature = "alloc", loom, shuttle)))]
-    Err(rt.unsupported(Capability::Memory))
+    {
+        let _ = layout;
+        Err(rt.unsupported(Capability::Memory))
+    }
 }
 
-type Allocated = (NonNull<u8>, Option<NonNull<dyn Place>>);
+pub(super) type Allocated = (NonNull<u8>, Option<NonNull<dyn Place>>);
 
 /// # Safety
 ///

@@ -6,6 +6,7 @@ use core::marker::PhantomData;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
+use super::abroad::Abroad;
 use super::cell::{Meta, Raw, drop_quietly};
 use super::runnable::{end_hosted, schedule};
 use super::state::{Duty, Slot};
@@ -53,6 +54,8 @@ pub struct JoinHandle<T> {
     raw: Raw,
     /// Whether the outcome was taken out.
     taken: bool,
+    /// What it said and heard off the task's home thread, if that has a home.
+    abroad: Abroad,
     output: PhantomData<T>,
 }
 
@@ -69,7 +72,7 @@ impl<T> JoinHandle<T> {
     ///
     /// `raw` is a new cell whose `HANDLE` is not taken yet, and `T` its future's output.
     pub(super) unsafe fn from_raw(raw: Raw) -> JoinHandle<T> {
-        JoinHandle { raw, taken: false, output: PhantomData }
+        JoinHandle { raw, taken: false, abroad: Abroad::new(), output: PhantomData }
     }
 
     /// The handle of a task that never came to be: it resolves with `why`.
@@ -85,14 +88,7 @@ impl<T> JoinHandle<T> {
         why: impl Into<JoinError>,
     ) -> Result<JoinHandle<T>, Refused> {
         let nothing = core::future::pending::<T>();
-        let raw = Raw::new(
-            rt,
-            meta,
-            #[cfg(feature = "std")]
-            None,
-            nothing,
-        )
-        .map_err(|_| Refused::FULL)?;
+        let raw = Raw::new(rt, meta, nothing).map_err(|_| Refused::FULL)?;
         // SAFETY: a new cell is held by a driver, which ends here without a poll, and a handle, made
         // here once with the future's output. That the output need not be `Send` does no harm: there
         // will never be one.
@@ -108,6 +104,10 @@ impl<T> JoinHandle<T> {
     ///
     /// Callable any number of times, from anywhere; never waits.
     pub fn abort(&self) {
+        // SAFETY: the handle keeps the cell alive.
+        if unsafe { self.abroad.abort(self.raw) } {
+            return;
+        }
         // SAFETY: the handle keeps the cell alive.
         match unsafe { self.raw.header() }.state.abort() {
             // SAFETY: the move made us the driver; the handle outlives the call.
@@ -136,6 +136,7 @@ impl<T> JoinHandle<T> {
     }
 
     /// Whether the next poll is ready.
+    #[inline]
     pub fn is_finished(&self) -> bool {
         // SAFETY: the handle keeps the cell alive.
         unsafe { self.raw.header() }.state.is_done()
@@ -152,8 +153,12 @@ impl<T> JoinHandle<T> {
         unsafe { &self.raw.header().meta }
     }
 
-    /// Waits: fills the join slot with `waker`. `false`: done.
+    /// Waits, since the task was not done: fills the join slot with `waker`. `false`: it is now.
     fn wait(&mut self, waker: &Waker) -> bool {
+        // SAFETY: we are the handle.
+        if let Some(waiting) = unsafe { self.abroad.wait(self.raw, waker) } {
+            return waiting;
+        }
         // SAFETY: the handle keeps the cell alive.
         let state = unsafe { &self.raw.header().state };
         match state.slot() {
@@ -186,9 +191,11 @@ impl<T> Future for JoinHandle<T> {
     /// # Panics
     ///
     /// If it is polled again after it was ready.
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         assert!(!self.taken, "a JoinHandle was polled after it had given its output");
-        if self.wait(cx.waker()) {
+        // Done is done, wherever this is.
+        if !self.is_finished() && self.wait(cx.waker()) {
             return Poll::Pending;
         }
         self.taken = true;
@@ -199,29 +206,58 @@ impl<T> Future for JoinHandle<T> {
 }
 
 impl<T> Drop for JoinHandle<T> {
+    #[inline]
     fn drop(&mut self) {
-        // SAFETY: the handle keeps the cell alive until a move below gives that up.
-        let state = unsafe { &self.raw.header().state };
-        if state.slot() == Slot::Filled && state.reclaim() {
-            // SAFETY: reclaimed, and full.
-            drop_quietly(unsafe { self.raw.take_join() });
-        }
-        // Twice at most: after `Schedule` the task is no longer parked.
-        while let Some(duty) = state.detach() {
-            if duty != Duty::Schedule {
-                return; // the cell may be gone already
-            }
-            // SAFETY: the move made us the driver and left the handle counted.
-            unsafe { schedule(self.raw, Why::Cancelled) };
-        }
-        // SAFETY: done, so the outcome is ours (T1); then the handle's reference is given up.
+        // SAFETY: we are the handle, and gone after this; the outcome is there unless it was taken.
         unsafe {
-            if !self.taken {
-                self.raw.drop_outcome();
+            if !self.abroad.let_go(self.raw, self.taken) {
+                let_go(self.raw, self.taken);
             }
-            self.raw.release(state.release_handle());
         }
     }
+}
+
+/// The handle goes.
+///
+/// # Safety
+///
+/// The caller is the handle, and is so no longer afterwards.
+#[inline]
+pub(super) unsafe fn let_go(raw: Raw, taken: bool) {
+    // SAFETY: the handle keeps the cell alive until a move below gives that up. An outcome that is not
+    // taken is there in the end, and then the handle's to drop (T1).
+    unsafe {
+        if taken || give_up(raw) {
+            raw.release(raw.header().state.release_handle());
+        }
+    }
+}
+
+/// The handle goes without the outcome. `true`: the task is done, and the outcome was dropped; what
+/// remains to be done is to release the handle.
+///
+/// # Safety
+///
+/// The caller is the handle; if this is `false` it is so no longer.
+#[inline(never)]
+unsafe fn give_up(raw: Raw) -> bool {
+    // SAFETY: the handle keeps the cell alive until a move below gives that up.
+    let state = unsafe { &raw.header().state };
+    if state.slot() == Slot::Filled && state.reclaim() {
+        // SAFETY: reclaimed, and full.
+        drop_quietly(unsafe { raw.take_join() });
+    }
+    // Twice at most: after `Schedule` the task is no longer parked.
+    while let Some(duty) = state.detach() {
+        if duty != Duty::Schedule {
+            return false; // the cell may be gone already
+        }
+        // SAFETY: the move made us the driver and left the handle counted.
+        unsafe { schedule(raw, Why::Cancelled) };
+    }
+    // SAFETY: done, so the outcome is ours (T1).
+    unsafe { raw.drop_outcome() };
+    true
 }
 
 impl<T> fmt::Debug for JoinHandle<T> {

@@ -64,14 +64,14 @@ unsafe impl Send for Head {}
 pub(super) struct Links {
     /// The shard it was linked in, for its driver. Written once, by the driver of a new cell.
     shard: UnsafeCell<*const Shard>,
-    /// Under the shard's lock (L1).
+    /// Under the shard's lock (L1). Of a lodger: its owner's (`local`).
     place: UnsafeCell<Place>,
 }
 
-struct Place {
-    linked: bool,
-    before: Option<Raw>,
-    after: Option<Raw>,
+pub(super) struct Place {
+    pub(super) linked: bool,
+    pub(super) before: Option<Raw>,
+    pub(super) after: Option<Raw>,
 }
 
 impl TaskList {
@@ -179,6 +179,19 @@ impl Shard {
         })
     }
 
+    /// Takes one off that may have been taken off before. The caller is its driver.
+    #[inline(never)]
+    fn unlink(&self, raw: Raw) {
+        self.0.with(|head| {
+            // SAFETY: the driver keeps the cell alive; under the lock.
+            unsafe {
+                if raw.place(|place| place.linked) {
+                    head.remove(raw);
+                }
+            }
+        });
+    }
+
     /// Takes one that is to be dropped off the list; the caller is its driver.
     fn take_claimed(&self) -> Option<Raw> {
         self.0.with(|head| {
@@ -220,8 +233,9 @@ impl Head {
 ///
 /// # Safety
 ///
-/// The lock of its shard is held, and `raw` is alive and in no list.
-unsafe fn push(first: &mut Option<Raw>, raw: Raw) {
+/// The lock of its shard is held (for lodgers: the caller is their owner), and `raw` is alive and in no
+/// list.
+pub(super) unsafe fn push(first: &mut Option<Raw>, raw: Raw) {
     let after = first.replace(raw);
     // SAFETY: alive, and under the lock (L1).
     unsafe {
@@ -235,15 +249,15 @@ unsafe fn push(first: &mut Option<Raw>, raw: Raw) {
 impl Raw {
     /// # Safety
     ///
-    /// The cell is alive and the lock of its shard is held (L1).
-    unsafe fn place<R>(self, f: impl FnOnce(&mut Place) -> R) -> R {
-        // SAFETY: exclusive by the lock, says the caller.
+    /// The cell is alive and the lock of its shard is held (L1); or it is a lodger of the caller's.
+    pub(super) unsafe fn place<R>(self, f: impl FnOnce(&mut Place) -> R) -> R {
+        // SAFETY: exclusive, says the caller.
         unsafe { self.header().links.place.with_mut(|place| f(&mut *place)) }
     }
 }
 
 impl Place {
-    const OUT: Place = Place { linked: false, before: None, after: None };
+    pub(super) const OUT: Place = Place { linked: false, before: None, after: None };
 }
 
 impl Links {
@@ -260,20 +274,15 @@ impl Links {
     }
 
     /// Takes the cell off its list, if it is on one. The caller is its driver.
+    #[inline]
     pub(super) fn unlink(&self, raw: Raw) {
         // SAFETY: written once, by an earlier driver of this cell.
         let shard = self.shard.with(|shard| unsafe { *shard });
         // SAFETY: the list is part of the runtime, which the cell's handle keeps alive; `tasks`
         // lends it for as long as the runtime lives.
-        let Some(shard) = (unsafe { shard.as_ref() }) else { return };
-        shard.0.with(|head| {
-            // SAFETY: the driver keeps the cell alive; under the lock.
-            unsafe {
-                if raw.place(|place| place.linked) {
-                    head.remove(raw);
-                }
-            }
-        });
+        if let Some(shard) = unsafe { shard.as_ref() } {
+            shard.unlink(raw);
+        }
     }
 }
 

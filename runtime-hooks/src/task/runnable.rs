@@ -62,9 +62,6 @@ impl Task {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        #[cfg(feature = "std")]
-        let raw = Raw::new(rt, meta, None, future)?;
-        #[cfg(not(feature = "std"))]
         let raw = Raw::new(rt, meta, future)?;
         // SAFETY: a new cell is held by a driver and a handle, which are made here, once each; the
         // handle's type is the future's output.
@@ -94,6 +91,13 @@ impl Task {
     pub fn meta(&self) -> &Meta {
         // SAFETY: alive while we hold it.
         unsafe { &self.0.header().meta }
+    }
+
+    /// Takes it off its runtime's list, which then ends without it: for a job that keeps a thread to
+    /// itself, and would hold up the end.
+    pub fn leave_list(&self) {
+        // SAFETY: we are its driver, and hold it.
+        unsafe { self.0.header() }.links.unlink(self.0);
     }
 
     /// Answers a [`Refused`] or [`Unsupported`] spawn: a temporary refusal is the caller's to hear,
@@ -233,8 +237,9 @@ pub(super) unsafe fn link(raw: Raw) -> Raw {
     let header = unsafe { raw.header() };
     let rt = header.rt.runtime();
     #[cfg(feature = "std")]
-    let list = match &header.local {
-        Some(owner) => rt.local_spawner().and_then(|spawner| spawner.tasks(owner.home())),
+    // SAFETY: as above.
+    let list = match unsafe { super::local::home(raw) } {
+        Some(home) => rt.local_spawner().and_then(|spawner| spawner.tasks(home)),
         None => rt.spawner().tasks(),
     };
     #[cfg(not(feature = "std"))]
@@ -405,13 +410,14 @@ pub(super) unsafe fn schedule(raw: Raw, why: Why) {
     // SAFETY: alive, says the caller.
     let header = unsafe { raw.header() };
     #[cfg(feature = "std")]
-    if let Some(owner) = &header.local {
-        return super::local::schedule(raw, owner, why);
+    if header.local.is_some() {
+        return super::local::schedule(raw, why);
     }
     header.rt.runtime().spawner().schedule(Runnable(raw), why);
 }
 
 /// A fresh task number.
+#[inline]
 pub(super) fn next_id() -> u32 {
     #[cfg(all(feature = "std", not(any(loom, shuttle))))]
     return ids::next();
@@ -423,27 +429,36 @@ pub(super) fn next_id() -> u32 {
     }
 }
 
-/// Numbers in blocks per thread, so that spawning does not contend for one counter.
+/// Numbers in blocks per thread, so that spawning does not contend for one counter. A block is twice
+/// as large as the one before it: who spawns much seldom asks.
 #[cfg(all(feature = "std", not(any(loom, shuttle))))]
 mod ids {
     use core::cell::Cell;
     use core::sync::atomic::{AtomicU32, Ordering};
 
-    const BLOCK: u32 = 64;
-    static NEXT: AtomicU32 = AtomicU32::new(BLOCK);
+    const FIRST: u32 = 64;
+    const LARGEST: u32 = 1 << 14;
+    static NEXT: AtomicU32 = AtomicU32::new(1);
     std::thread_local! {
-        static MINE: Cell<u32> = const { Cell::new(0) };
+        /// The next one, how many are left, and the size of the next block.
+        static MINE: Cell<(u32, u32, u32)> = const { Cell::new((0, 0, FIRST)) };
     }
 
+    #[inline]
     pub(super) fn next() -> u32 {
         MINE.with(|mine| {
-            let mut id = mine.get();
-            if id % BLOCK == 0 {
-                id = NEXT.fetch_add(BLOCK, Ordering::Relaxed);
-            }
-            mine.set(id.wrapping_add(1));
+            let (id, left, size) = match mine.get() {
+                (_, 0, size) => new_block(size),
+                mine => mine,
+            };
+            mine.set((id.wrapping_add(1), left - 1, size));
             id
         })
+    }
+
+    #[cold]
+    fn new_block(size: u32) -> (u32, u32, u32) {
+        (NEXT.fetch_add(size, Ordering::Relaxed), size, (size * 2).min(LARGEST))
     }
 }
 

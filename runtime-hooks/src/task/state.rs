@@ -22,17 +22,32 @@
 //! - `HANDLE`: the join handle exists.
 //! - `AWAITED`: the join slot holds a waker, for whoever sets `DONE`.
 //! - `HOST`: the host slot holds a waker; whoever clears the bit owns it.
+//! - `PLAIN`: the word is *plain*, see below.
 //! - the rest counts wakers, in units of `REF`.
+//!
+//! # Two storages
+//!
+//! A move is a function from one word to the next, and `State::change` applies it. To most words, which
+//! everybody may change, by compare-and-exchange. A plain word is changed by its owner's thread alone,
+//! with a load and a store; what others want stands in a second word (`away`), and `local` says how it
+//! gets home. The moves do not know the difference: they are shown the plain word with the wakers that
+//! are counted abroad.
 //!
 //! # Orderings
 //!
 //! Every move is `AcqRel`, also a wake that finds the task scheduled already: the next poll must see
 //! what happened before *this* wake, not only before the first (WAKE-6). Only counting a waker up is
-//! `Relaxed`: whoever clones one has one.
+//! `Relaxed`: whoever clones one has one. A plain word is stored with `Release`, because others may look
+//! whether it says `DONE`.
 
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use core::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Release};
 
+use super::away::Away;
+#[cfg(feature = "std")]
+use super::away::Wishes;
 use crate::sync::AtomicUsize;
+#[cfg(loom)]
+use crate::sync::UnsafeCell;
 
 const SCHEDULED: usize = 1;
 const RUNNING: usize = 1 << 1;
@@ -41,12 +56,19 @@ const CANCEL: usize = 1 << 3;
 const HANDLE: usize = 1 << 4;
 const AWAITED: usize = 1 << 5;
 const HOST: usize = 1 << 6;
-const REF: usize = 1 << 7;
+const PLAIN: usize = 1 << 7;
+pub(super) const REF: usize = 1 << 8;
 /// Above this many wakers of one task the program has leaked them in a loop.
 const REFS_MAX: usize = usize::MAX / 2;
 
-/// The word.
-pub(super) struct State(AtomicUsize);
+/// The word, and what is said abroad of a plain one.
+pub(super) struct State {
+    word: AtomicUsize,
+    pub(super) away: Away,
+    /// Has the model checker see that a plain word is changed by one thread.
+    #[cfg(loom)]
+    alone: UnsafeCell<()>,
+}
 
 /// What [`State::start`] found.
 #[derive(Debug, PartialEq, Eq)]
@@ -123,21 +145,82 @@ pub(super) enum Slot {
 }
 
 impl State {
-    /// A task that its driver and its join handle hold.
-    pub(super) fn new() -> State {
-        State(AtomicUsize::new(SCHEDULED | HANDLE))
+    /// A task that its driver and its join handle hold; its word plain, or not.
+    pub(super) fn new(plain: bool) -> State {
+        State {
+            word: AtomicUsize::new(SCHEDULED | HANDLE | if plain { PLAIN } else { 0 }),
+            away: Away::new(),
+            #[cfg(loom)]
+            alone: UnsafeCell::new(()),
+        }
     }
 
     /// Lets the model checker verify that this access is exclusive.
     #[cfg(loom)]
     pub(super) fn claim(&mut self) {
-        self.0.with_mut(|word| assert!(unused(*word), "freed while in use: {word:#x}"));
+        let abroad = self.away.claim();
+        self.alone.with_mut(|_| ());
+        self.word.with_mut(|word| {
+            let word = word.wrapping_add(abroad);
+            assert!(unused(word), "freed while in use: {word:#x}");
+        });
     }
 
     /// Applies `next` until it sticks; `None` leaves the word alone. Answers the word before.
     #[inline]
     fn change(&self, mut next: impl FnMut(usize) -> Option<usize>) -> Result<usize, usize> {
-        self.0.fetch_update(AcqRel, Acquire, &mut next)
+        let mut before = self.word.load(Acquire);
+        if before & PLAIN != 0 {
+            return self.change_plain(before, next);
+        }
+        while let Some(after) = next(before) {
+            match self.word.compare_exchange_weak(before, after, AcqRel, Acquire) {
+                Ok(before) => return Ok(before),
+                Err(now) => before = now,
+            }
+        }
+        Err(before)
+    }
+
+    /// The same by the owner of a plain word.
+    #[inline]
+    fn change_plain(
+        &self,
+        word: usize,
+        mut next: impl FnMut(usize) -> Option<usize>,
+    ) -> Result<usize, usize> {
+        let abroad = self.away.counted();
+        let before = word.wrapping_add(abroad);
+        let Some(after) = next(before) else { return Err(before) };
+        self.store_plain(after.wrapping_sub(abroad));
+        Ok(before)
+    }
+
+    #[inline]
+    fn store_plain(&self, word: usize) {
+        #[cfg(loom)]
+        self.alone.with_mut(|_| ());
+        self.word.store(word, Release);
+    }
+
+    /// Adds, whatever the word is; answers it as it was, without what is counted abroad.
+    #[inline]
+    fn add(&self, step: usize, order: Ordering) -> usize {
+        let before = self.word.load(Relaxed);
+        if before & PLAIN == 0 {
+            return self.word.fetch_add(step, order);
+        }
+        self.store_plain(before.wrapping_add(step));
+        before
+    }
+
+    /// Clears bits, whatever the word is.
+    #[inline]
+    fn clear(&self, bits: usize) -> usize {
+        if self.is_plain() {
+            return self.change(|s| Some(s & !bits)).unwrap_or_else(|s| s);
+        }
+        self.word.fetch_and(!bits, AcqRel)
     }
 
     // ── the queue driver ────────────────────────────────────────────────────────────────────
@@ -147,9 +230,9 @@ impl State {
     pub(super) fn start(&self) -> Start {
         // A job that yielded is `RUNNING` still; nobody but the holder changes that bit. Either way
         // the move is an addition, which the hardware does in one step.
-        let running = self.0.load(Relaxed) & RUNNING;
+        let running = self.word.load(Relaxed) & RUNNING;
         let step = (RUNNING - running).wrapping_sub(SCHEDULED);
-        let before = self.0.fetch_add(step, AcqRel);
+        let before = self.add(step, AcqRel);
         debug_assert!(before & SCHEDULED != 0, "started {before:#x}");
         match before {
             _ if before & DONE != 0 => Start::Done,
@@ -189,8 +272,9 @@ impl State {
     }
 
     /// The driver lets go of a finished task.
+    #[inline]
     pub(super) fn release_driver(&self) -> Duty {
-        let before = self.0.fetch_and(!(SCHEDULED | RUNNING), AcqRel);
+        let before = self.clear(SCHEDULED | RUNNING);
         if before & HANDLE == 0 && before < REF { Duty::Free } else { Duty::Nothing }
     }
 
@@ -199,7 +283,7 @@ impl State {
     /// Counts a waker.
     #[inline]
     pub(super) fn clone_waker(&self) {
-        if self.0.fetch_add(REF, Relaxed) > REFS_MAX {
+        if self.add(REF, Relaxed) > REFS_MAX {
             abort_the_process();
         }
     }
@@ -217,6 +301,7 @@ impl State {
     /// more to be dropped where tasks run; the waker then stays counted until that is done.
     #[inline]
     pub(super) fn drop_waker(&self) -> Duty {
+        self.have_one();
         let before = self.change(|s| {
             let after = s - REF;
             if abandoned(after) { Some(s | SCHEDULED | CANCEL) } else { Some(after) }
@@ -229,25 +314,43 @@ impl State {
         }
     }
 
+    /// Sees to it that a plain word counts the waker that its owner is about to drop. It may have come
+    /// from abroad.
+    #[inline]
+    fn have_one(&self) {
+        let word = self.word.load(Relaxed);
+        if word & PLAIN != 0 && word < REF {
+            self.away.bring_home();
+            self.store_plain(word + REF);
+        }
+    }
+
     // ── the host driver ─────────────────────────────────────────────────────────────────────
 
     /// Whether a host may poll (not: cancelled or done), and whether its slot is full. No
     /// read-modify-write.
     #[inline]
     pub(super) fn host_look(&self) -> (Start, bool) {
-        let s = self.0.load(Acquire);
+        let s = self.word.load(Acquire);
         let start = if s & (CANCEL | DONE) == 0 { Start::Poll } else { Start::Cancel };
         (start, s & HOST != 0)
     }
 
-    /// Whether the outcome is there.
+    /// Whether the word is plain; by its owner.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        self.word.load(Relaxed) & PLAIN != 0
+    }
+
+    /// Whether the outcome is there. Anybody may ask, of plain words too.
+    #[inline]
     pub(super) fn is_done(&self) -> bool {
-        self.0.load(Acquire) & DONE != 0
+        self.word.load(Acquire) & DONE != 0
     }
 
     /// Takes the host slot away from aborters, unless one was faster.
     pub(super) fn host_open(&self) -> HostSlot {
-        match self.0.fetch_and(!HOST, AcqRel) {
+        match self.clear(HOST) {
             s if s & HOST != 0 => HostSlot::Full,
             s if s & CANCEL != 0 => HostSlot::Lost,
             _ => HostSlot::Empty,
@@ -286,7 +389,7 @@ impl State {
     /// What the join slot holds.
     #[inline]
     pub(super) fn slot(&self) -> Slot {
-        match self.0.load(Acquire) {
+        match self.word.load(Acquire) {
             s if s & DONE != 0 => Slot::Done,
             s if s & AWAITED != 0 => Slot::Filled,
             _ => Slot::Empty,
@@ -318,9 +421,35 @@ impl State {
     }
 
     /// The handle of a finished task goes, its outcome taken or dropped.
+    #[inline]
     pub(super) fn release_handle(&self) -> Duty {
-        let before = self.0.fetch_and(!HANDLE, AcqRel);
+        let before = self.clear(HANDLE);
         if unused(before & !HANDLE) { Duty::Free } else { Duty::Nothing }
+    }
+}
+
+/// Plain words; their owner alone calls these.
+#[cfg(feature = "std")]
+impl State {
+    /// Takes what was said abroad. From now on the mail counts as a waker of the owner's, which drops it
+    /// when it has done what was wished.
+    pub(super) fn receive(&self) -> Wishes {
+        let (wishes, debt) = self.away.receive();
+        let word = self.word.load(Relaxed);
+        self.store_plain(word.wrapping_add(REF).wrapping_sub(debt));
+        wishes
+    }
+
+    /// Makes it a word that everybody may change; `false`: mail is under way, nothing happened.
+    pub(super) fn fold(&self) -> bool {
+        let word = self.word.load(Relaxed);
+        let folded = self.away.fold(|abroad| {
+            self.store_plain((word & !PLAIN).wrapping_add(abroad));
+        });
+        if !folded {
+            self.store_plain(word);
+        }
+        folded
     }
 }
 

@@ -19,12 +19,19 @@ static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, dr
 /// The caller is the driver, and the waker is gone before it lets go.
 #[inline]
 pub(super) unsafe fn borrowed(raw: Raw) -> ManuallyDrop<Waker> {
+    #[cfg(feature = "std")]
+    // SAFETY: a driver keeps the cell alive.
+    let vtable =
+        if unsafe { raw.header() }.local.is_some() { &super::local::WAKER } else { &VTABLE };
+    #[cfg(not(feature = "std"))]
+    let vtable = &VTABLE;
     // SAFETY: the functions below keep the contract of wakers: they are thread-safe because `State`
-    // is, and count references, of which this one is the driver's (never dropped).
-    ManuallyDrop::new(unsafe { Waker::new(raw.0.as_ptr().cast(), &VTABLE) })
+    // is, and count references, of which this one is the driver's (never dropped). Those of a local
+    // task come here only where that task's state is the calling thread's, or everybody's.
+    ManuallyDrop::new(unsafe { Waker::new(raw.0.as_ptr().cast(), vtable) })
 }
 
-fn raw(data: *const ()) -> Raw {
+pub(super) fn raw(data: *const ()) -> Raw {
     // Wakers are made in `borrowed` and `clone` only, from a cell's address.
     Raw(NonNull::new(data.cast_mut().cast()).expect("a cell's address"))
 }
@@ -35,7 +42,7 @@ unsafe fn clone(data: *const ()) -> RawWaker {
     RawWaker::new(data, &VTABLE)
 }
 
-unsafe fn wake_by_ref(data: *const ()) {
+pub(super) unsafe fn wake_by_ref(data: *const ()) {
     let raw = raw(data);
     // SAFETY: this waker keeps the cell alive, also while `schedule` runs.
     if unsafe { raw.header() }.state.wake() == Duty::Schedule {
@@ -52,7 +59,7 @@ unsafe fn wake(data: *const ()) {
     }
 }
 
-unsafe fn drop_waker(data: *const ()) {
+pub(super) unsafe fn drop_waker(data: *const ()) {
     let raw = raw(data);
     // SAFETY: this waker keeps the cell alive until a move uncounts it.
     let mut duty = unsafe { raw.header() }.state.drop_waker();

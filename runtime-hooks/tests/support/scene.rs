@@ -12,7 +12,9 @@ use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use runtime_hooks::hooks::{Home, Info, Runtime, Spawn, SpawnLocal, Tag, Why};
-use runtime_hooks::task::{JoinHandle, LocalRunnable, LocalTask, Ran, Runnable, TaskList};
+use runtime_hooks::task::{
+    JoinHandle, LocalList, LocalRunnable, LocalTask, Meta, Ran, Runnable, TaskList,
+};
 use runtime_hooks::{Handle, JoinError, Refused};
 
 /// A runtime that is a queue, a list, and a home for local tasks.
@@ -22,6 +24,8 @@ pub(crate) struct Queue {
     pub(crate) home: Mutex<VecDeque<LocalRunnable>>,
     pub(crate) tasks: TaskList,
     pub(crate) listed: bool,
+    pub(crate) locals: LocalList,
+    pub(crate) has_left: std::sync::atomic::AtomicBool,
 }
 
 impl Runtime for Queue {
@@ -59,6 +63,9 @@ impl SpawnLocal for Queue {
     fn schedule(&self, _: Home, job: LocalRunnable, _: Why) {
         self.home.lock().unwrap().push_back(job);
     }
+    fn locals(&self, _: Home) -> Option<&LocalList> {
+        Some(&self.locals)
+    }
 }
 
 impl Queue {
@@ -74,6 +81,8 @@ impl Queue {
             home: Mutex::default(),
             tasks: TaskList::new(),
             listed,
+            locals: LocalList::new(),
+            has_left: false.into(),
         });
         (queue.clone(), Handle::from_arc(queue))
     }
@@ -91,13 +100,36 @@ impl Queue {
         }
     }
 
+    fn pop_home(&self) -> Option<LocalRunnable> {
+        self.home.lock().unwrap().pop_front()
+    }
+
     pub(crate) fn run_home(&self) {
         loop {
-            let job = self.home.lock().unwrap().pop_front();
-            let Some(job) = job else { return };
+            let Some(job) = self.pop_home() else { return };
             if let Ran::Yielded(job) = job.run() {
                 self.home.lock().unwrap().push_back(job);
             }
+        }
+    }
+
+    /// A runtime whose home is the calling thread, with a plain word for its tasks.
+    pub(crate) fn at_home() -> (Arc<Queue>, Handle) {
+        let (queue, handle) = Queue::new();
+        assert!(queue.locals.open(handle.clone()));
+        (queue, handle)
+    }
+
+    /// Ends the home, as runtimes do; once.
+    pub(crate) fn leave_home(&self) {
+        while !self.has_left.load(SeqCst) {
+            self.locals.cancel_all();
+            while let Some(job) = self.pop_home() {
+                drop(job);
+            }
+            let left = self.locals.is_empty() && self.locals.close().is_some();
+            self.has_left.store(left, SeqCst);
+            loom::thread::yield_now();
         }
     }
 
@@ -243,6 +275,38 @@ pub(crate) fn parked(
 ) -> (JoinHandle<Output>, Waker) {
     let (left, open) = (Left::default(), Arc::new(AtomicBool::new(true)));
     parked_until(handle, queue, log, &left, &open)
+}
+
+/// As [`parked`], for a local task of the calling thread.
+pub(crate) fn parked_at_home(
+    handle: &Handle,
+    queue: &Queue,
+    log: &Arc<Log>,
+) -> (JoinHandle<Output>, Waker) {
+    let left = Left::default();
+    let leave = left.clone();
+    let mut first = true;
+    let body = future(log, move |cx| {
+        if std::mem::take(&mut first) {
+            leave.put(cx);
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    });
+    let join = spawn_at_home(handle, queue, body);
+    queue.run_home();
+    (join, left.take())
+}
+
+/// Spawns a local task on the calling thread.
+pub(crate) fn spawn_at_home<F>(handle: &Handle, queue: &Queue, body: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let (task, join) = LocalTask::new(handle, Meta::new(None), Home(0), body).unwrap();
+    assert!(SpawnLocal::spawn(queue, None, task).is_ok());
+    join
 }
 
 /// As [`parked`], ready at the first poll after this that sees `open`. It leaves its waker in `left`

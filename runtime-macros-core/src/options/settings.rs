@@ -18,8 +18,18 @@ pub(super) const FORMS: [&str; 3] =
     ["worker_threads = 2", "flavor = \"current_thread\"", "require(timer, net)"];
 
 /// What `require` knows. A name is passed to the runtime as it is written here.
-const CAPABILITIES: [&str; 7] =
-    ["timer", "net", "reactor", "blocking", "local", "completion", "block_on"];
+const CAPABILITIES: [&str; 10] = [
+    "timer",
+    "net",
+    "reactor",
+    "blocking",
+    "local",
+    "completion",
+    "block_on",
+    "fs",
+    "process",
+    "signal",
+];
 
 const HOW_THREADS: &str = "write a whole number without suffix, as in `worker_threads = 2`";
 const NO_THREADS: &str = "at least one worker thread is needed: write `worker_threads = 1`, \

@@ -40,31 +40,38 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let mut copying = Copying { chunk: vec![0; CHUNK], from: 0, to: 0, dirty: false, total: 0 };
+    let mut copying = Copying::new();
     poll_fn(|cx| copying.poll(cx, Pin::new(&mut reader), Pin::new(&mut writer))).await
 }
 
 /// The bytes on their way: `chunk[from..to]`.
-struct Copying {
+pub(super) struct Copying {
     chunk: Vec<u8>,
     from: usize,
     to: usize,
     /// Whether something was written since the last flush.
     dirty: bool,
+    /// Whether the reader has ended; it is not asked again.
+    ended: bool,
     total: u64,
 }
 
 impl Copying {
-    fn poll(
+    pub(super) fn new() -> Copying {
+        Copying { chunk: vec![0; CHUNK], from: 0, to: 0, dirty: false, ended: false, total: 0 }
+    }
+
+    /// Copies until the reader ends, then flushes.
+    pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         mut reader: Pin<&mut impl AsyncRead>,
         mut writer: Pin<&mut impl AsyncWrite>,
     ) -> Poll<io::Result<u64>> {
-        loop {
+        while !self.ended {
             ready!(self.poll_drain(cx, writer.as_mut()))?;
             match retried(reader.as_mut().poll_read(cx, &mut self.chunk)) {
-                Some(Poll::Ready(Ok(0))) => break,
+                Some(Poll::Ready(Ok(0))) => self.ended = true,
                 Some(Poll::Ready(read)) => {
                     (self.from, self.to) = (0, within(read?, self.chunk.len())?);
                 }
@@ -112,9 +119,63 @@ fn retried<T>(polled: Poll<io::Result<T>>) -> Option<Poll<io::Result<T>>> {
 }
 
 /// A count that a stream reports, unless it is more than it was given.
-fn within(n: usize, len: usize) -> io::Result<usize> {
+pub(crate) fn within(n: usize, len: usize) -> io::Result<usize> {
     if n > len {
         return Err(io::Error::other("a stream reports more bytes than it was given room for"));
     }
     Ok(n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::future::Future;
+    use core::pin::pin;
+    use core::task::Waker;
+
+    /// Ends once, and may not be asked again.
+    struct Ends(bool);
+
+    impl AsyncRead for Ends {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            assert!(!self.0, "a terminal would wait for another line");
+            self.0 = true;
+            Poll::Ready(Ok(0))
+        }
+    }
+
+    /// Flushes at the third poll.
+    struct Flushes(usize);
+
+    impl AsyncWrite for Flushes {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buf: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(buf.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.0 += 1;
+            if self.0 < 3 { Poll::Pending } else { Poll::Ready(Ok(())) }
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            panic!("a copy does not close");
+        }
+    }
+
+    #[test]
+    fn the_end_is_asked_for_once_though_the_flush_waits() {
+        let mut copying = pin!(copy(Ends(false), Flushes(0)));
+        let mut poll = || copying.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(poll().is_pending());
+        assert!(poll().is_pending());
+        assert!(matches!(poll(), Poll::Ready(Ok(0))));
+    }
 }

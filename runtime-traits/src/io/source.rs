@@ -18,7 +18,8 @@ pub(crate) fn current() -> io::Result<Handle> {
     Ok(Handle::try_current()?)
 }
 
-/// Asks the runtime's budget, if it has one, whether the task may go on.
+/// Asks the runtime's budget, if it has one, whether the task may go on. A reactor whose runtime has none
+/// counts by itself (tokio's does), so nothing is counted here then.
 pub(crate) fn poll_proceed(handle: &Handle, cx: &mut Context<'_>) -> Poll<()> {
     match handle.runtime().budget() {
         Some(budget) => budget.poll_proceed(cx),

@@ -31,11 +31,9 @@
 
 use core::array;
 use core::future::Future;
-use core::mem;
 use core::pin::Pin;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::{Context, Poll, Waker};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
 
@@ -43,6 +41,8 @@ mod list;
 
 pub(crate) use list::Key;
 use list::{BATCH, Put, Waiters};
+
+use crate::contain::contain_quietly;
 
 /// Who waits.
 pub(crate) enum Who<'k> {
@@ -231,10 +231,7 @@ impl Fan {
             let more = waiters.take(&mut sweep, &mut batch);
             drop(waiters);
             for waker in batch.iter_mut().filter_map(Option::take) {
-                if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-                    // The panic was printed. If the payload's destructor panics too, that is leaked.
-                    _ = catch_unwind(AssertUnwindSafe(|| drop(payload))).map_err(mem::forget);
-                }
+                contain_quietly(|| waker.wake());
             }
             if !more {
                 break;

@@ -7,8 +7,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::link::Link;
 use super::lookup::look_up;
-use super::{SocketAddr, Target, sys};
-use crate::hooks::{Completion, Dir, Op, OpId};
+use super::race::{both_families, race};
+use super::{Addrs, SocketAddr, Target, sys};
+use crate::hooks::{Completion, Dir, Kind, Meta, Op, OpId, Task};
 use crate::io::source::{Registered, current};
 use crate::{Capability, Handle, io};
 
@@ -21,8 +22,20 @@ where
     F: Future<Output = io::Result<T>>,
 {
     let handle = current()?;
+    let addrs = look_up(&handle, target).await?;
+    in_turn(&handle, addrs, each).await
+}
+
+async fn in_turn<T, F>(
+    handle: &Handle,
+    addrs: Addrs,
+    each: impl Fn(Handle, SocketAddr) -> F,
+) -> io::Result<T>
+where
+    F: Future<Output = io::Result<T>>,
+{
     let mut last = None;
-    for addr in look_up(&handle, target).await? {
+    for addr in addrs {
         match each(handle.clone(), addr).await {
             Ok(done) => return Ok(done),
             Err(error) => last = Some(error),
@@ -31,25 +44,58 @@ where
     Err(last.unwrap_or_else(no_address))
 }
 
+/// Connects to `target`: if it is a name with addresses of both families, and there is a timer, to
+/// whichever answers first, else to the first that answers.
+pub(super) async fn connect_to(target: Target<'_>) -> io::Result<Link> {
+    let handle = current()?;
+    let is_list = matches!(target, Target::Many(_));
+    let addrs = look_up(&handle, target).await?;
+    if is_list || !both_families(addrs.as_slice()) || handle.runtime().timer().is_none() {
+        return in_turn(&handle, addrs, connect).await;
+    }
+    race(&handle, addrs.collect(), |addr| connect(handle.clone(), addr)).await
+}
+
 pub(super) fn no_address() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "the name has no address")
 }
 
+/// Calls `f` where it may block. Dropping the future leaves it running.
+pub(super) async fn on_a_thread<T: Send + 'static>(
+    handle: &Handle,
+    name: &'static str,
+    kind: Kind,
+    f: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let blocking = handle.require(Capability::Blocking, |rt| rt.blocking())?;
+    let (task, answer) = Task::new(handle.clone(), Meta::new(Some(name)), async move { f() })?;
+    if let Err((task, refused)) = blocking.spawn(task, kind) {
+        task.refuse(refused);
+    }
+    answer.await?
+}
+
 /// Connects to one address.
-pub(super) async fn connect(handle: Handle, to: SocketAddr) -> io::Result<Link> {
+async fn connect(handle: Handle, to: SocketAddr) -> io::Result<Link> {
     if let Some(made) = handle.runtime().net().and_then(|net| net.connect(to)) {
         let stream = made.await?;
         return Ok(Link::from_object(handle.clone(), stream));
     }
-    let reactor = handle.runtime().reactor().is_some();
-    if !reactor && handle.runtime().completion().is_none() {
-        return Err(handle.unsupported(Capability::Net).into());
-    }
+    check_sockets(&handle)?;
     let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
-    match reactor {
+    match handle.runtime().reactor().is_some() {
         true => by_readiness(handle, socket, to).await,
         false => by_completion(handle, socket, to).await,
+    }
+}
+
+/// Whether the runtime can do with sockets of the system's. Asked before one is made.
+pub(super) fn check_sockets(handle: &Handle) -> io::Result<()> {
+    let runtime = handle.runtime();
+    match runtime.reactor().is_some() || runtime.completion().is_some() {
+        true => Ok(()),
+        false => Err(handle.unsupported(Capability::Net).into()),
     }
 }
 

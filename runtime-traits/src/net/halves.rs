@@ -1,4 +1,4 @@
-//! The two directions of a [`TcpStream`], for two tasks.
+//! The two directions of a [`TcpStream`] or a Unix stream, for two tasks.
 //!
 //! No lock stands between them: a stream is read and written through `&`.
 
@@ -6,42 +6,61 @@ use core::fmt;
 use std::sync::Arc;
 use std::vec::Vec;
 
-use super::{SocketAddr, TcpStream};
+use super::TcpStream;
+use super::link::Link;
 use crate::io;
 use crate::io::ReuniteError;
 
+/// What halves need of their stream. Only the streams of this module are such.
+pub trait Whole {
+    /// The addresses of its ends.
+    type Addr;
+
+    #[doc(hidden)]
+    fn inside(&self) -> Inside<'_>;
+
+    #[doc(hidden)]
+    fn local(&self) -> io::Result<Self::Addr>;
+
+    #[doc(hidden)]
+    fn peer(&self) -> io::Result<Self::Addr>;
+}
+
+/// What is inside a stream. Nobody else can look into it.
+pub struct Inside<'a>(pub(super) &'a Link);
+
 /// The half that reads, borrowed from [`TcpStream::split`].
 #[derive(Debug)]
-pub struct ReadHalf<'a>(pub(super) &'a TcpStream);
+pub struct ReadHalf<'a, S = TcpStream>(pub(super) &'a S);
 
 /// The half that writes, borrowed from [`TcpStream::split`].
 #[derive(Debug)]
-pub struct WriteHalf<'a>(pub(super) &'a TcpStream);
+pub struct WriteHalf<'a, S = TcpStream>(pub(super) &'a S);
 
 /// The half that reads, from [`TcpStream::into_split`]. Dropping it does nothing to the connection.
 #[derive(Debug)]
-pub struct OwnedReadHalf(pub(super) Arc<TcpStream>);
+pub struct OwnedReadHalf<S = TcpStream>(pub(super) Arc<S>);
 
 /// The half that writes, from [`TcpStream::into_split`].
 ///
 /// Dropping it ends writing: the peer sees the end of the stream after all that was written. See
 /// [`forget`](OwnedWriteHalf::forget).
-pub struct OwnedWriteHalf(pub(super) Arc<TcpStream>, EndOnDrop);
+pub struct OwnedWriteHalf<S: Whole = TcpStream>(pub(super) Arc<S>, EndOnDrop);
 
 /// Whether dropping the half ends writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct EndOnDrop(bool);
 
-pub(super) fn split(stream: &mut TcpStream) -> (ReadHalf<'_>, WriteHalf<'_>) {
+pub(super) fn split<S>(stream: &mut S) -> (ReadHalf<'_, S>, WriteHalf<'_, S>) {
     (ReadHalf(stream), WriteHalf(stream))
 }
 
-pub(super) fn into_split(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
+pub(super) fn into_split<S: Whole>(stream: S) -> (OwnedReadHalf<S>, OwnedWriteHalf<S>) {
     let shared = Arc::new(stream);
     (OwnedReadHalf(shared.clone()), OwnedWriteHalf(shared, EndOnDrop(true)))
 }
 
-impl OwnedReadHalf {
+impl<S: Whole> OwnedReadHalf<S> {
     /// The stream again.
     ///
     /// # Errors
@@ -49,8 +68,8 @@ impl OwnedReadHalf {
     /// [`ReuniteError`] gives both back if they are halves of different streams.
     pub fn reunite(
         self,
-        writer: OwnedWriteHalf,
-    ) -> Result<TcpStream, ReuniteError<OwnedReadHalf, OwnedWriteHalf>> {
+        writer: OwnedWriteHalf<S>,
+    ) -> Result<S, ReuniteError<OwnedReadHalf<S>, OwnedWriteHalf<S>>> {
         if !Arc::ptr_eq(&self.0, &writer.0) {
             return Err(ReuniteError(self, writer));
         }
@@ -59,7 +78,7 @@ impl OwnedReadHalf {
     }
 }
 
-impl OwnedWriteHalf {
+impl<S: Whole> OwnedWriteHalf<S> {
     /// Drops the half without ending writing. The connection ends with the other half.
     pub fn forget(mut self) {
         self.1 = EndOnDrop(false);
@@ -72,21 +91,21 @@ impl OwnedWriteHalf {
     /// [`ReuniteError`] gives both back if they are halves of different streams.
     pub fn reunite(
         self,
-        reader: OwnedReadHalf,
-    ) -> Result<TcpStream, ReuniteError<OwnedReadHalf, OwnedWriteHalf>> {
+        reader: OwnedReadHalf<S>,
+    ) -> Result<S, ReuniteError<OwnedReadHalf<S>, OwnedWriteHalf<S>>> {
         reader.reunite(self)
     }
 }
 
-impl Drop for OwnedWriteHalf {
+impl<S: Whole> Drop for OwnedWriteHalf<S> {
     fn drop(&mut self) {
         if self.1 == EndOnDrop(true) {
-            self.0.link.end_writing();
+            self.0.inside().0.end_writing();
         }
     }
 }
 
-impl fmt::Debug for OwnedWriteHalf {
+impl<S: Whole + fmt::Debug> fmt::Debug for OwnedWriteHalf<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("OwnedWriteHalf").field(&self.0).finish()
     }
@@ -95,7 +114,7 @@ impl fmt::Debug for OwnedWriteHalf {
 /// What both kinds of a half offer, by the stream's methods of the same names.
 macro_rules! half {
     (read $ty:ty) => {
-        impl $ty {
+        impl<S: Whole> $ty {
             /// As [`TcpStream::read`].
             ///
             /// # Cancellation
@@ -106,7 +125,7 @@ macro_rules! half {
             ///
             /// Those of [`TcpStream::read`].
             pub async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
-                self.0.read(buf).await
+                self.link().read(buf).await
             }
 
             /// As [`TcpStream::read_exact`].
@@ -119,7 +138,7 @@ macro_rules! half {
             ///
             /// Those of [`TcpStream::read_exact`].
             pub async fn read_exact(&self, buf: &mut [u8]) -> io::Result<()> {
-                self.0.read_exact(buf).await
+                self.link().read_exact(buf).await
             }
 
             /// As [`TcpStream::read_to_end`].
@@ -132,7 +151,7 @@ macro_rules! half {
             ///
             /// Those of [`TcpStream::read_to_end`].
             pub async fn read_to_end(&self, bytes: &mut Vec<u8>) -> io::Result<usize> {
-                self.0.read_to_end(bytes).await
+                self.link().read_to_end(bytes).await
             }
 
             /// As [`TcpStream::peek`].
@@ -145,14 +164,14 @@ macro_rules! half {
             ///
             /// Those of [`TcpStream::peek`].
             pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-                self.0.peek(buf).await
+                self.link().peek(buf).await
             }
         }
 
         half!(both $ty);
     };
     (write $ty:ty) => {
-        impl $ty {
+        impl<S: Whole> $ty {
             /// As [`TcpStream::write`].
             ///
             /// # Cancellation
@@ -163,7 +182,7 @@ macro_rules! half {
             ///
             /// Those of [`TcpStream::write`].
             pub async fn write(&self, buf: &[u8]) -> io::Result<usize> {
-                self.0.write(buf).await
+                self.link().write(buf).await
             }
 
             /// As [`TcpStream::write_all`].
@@ -176,7 +195,7 @@ macro_rules! half {
             ///
             /// Those of [`TcpStream::write_all`].
             pub async fn write_all(&self, buf: &[u8]) -> io::Result<()> {
-                self.0.write_all(buf).await
+                self.link().write_all(buf).await
             }
 
             /// As [`TcpStream::flush`].
@@ -189,21 +208,25 @@ macro_rules! half {
             ///
             /// Those of [`TcpStream::flush`].
             pub async fn flush(&self) -> io::Result<()> {
-                self.0.flush().await
+                self.link().flush().await
             }
         }
 
         half!(both $ty);
     };
     (both $ty:ty) => {
-        impl $ty {
+        impl<S: Whole> $ty {
+            pub(super) fn link(&self) -> &Link {
+                self.0.inside().0
+            }
+
             /// The address of this end.
             ///
             /// # Errors
             ///
             /// Those of [`TcpStream::local_addr`].
-            pub fn local_addr(&self) -> io::Result<SocketAddr> {
-                self.0.local_addr()
+            pub fn local_addr(&self) -> io::Result<S::Addr> {
+                self.0.local()
             }
 
             /// The address of the other end.
@@ -211,21 +234,21 @@ macro_rules! half {
             /// # Errors
             ///
             /// Those of [`TcpStream::peer_addr`].
-            pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-                self.0.peer_addr()
+            pub fn peer_addr(&self) -> io::Result<S::Addr> {
+                self.0.peer()
             }
         }
 
         /// The whole stream.
-        impl AsRef<TcpStream> for $ty {
-            fn as_ref(&self) -> &TcpStream {
+        impl<S: Whole> AsRef<S> for $ty {
+            fn as_ref(&self) -> &S {
                 &self.0
             }
         }
     };
 }
 
-half!(read ReadHalf<'_>);
-half!(write WriteHalf<'_>);
-half!(read OwnedReadHalf);
-half!(write OwnedWriteHalf);
+half!(read ReadHalf<'_, S>);
+half!(write WriteHalf<'_, S>);
+half!(read OwnedReadHalf<S>);
+half!(write OwnedWriteHalf<S>);

@@ -10,6 +10,8 @@
 //!
 //! - **L1** Whatever kind: what a read reports as filled lies in the memory it was given. `Object`
 //!   is foreign safe code, so this is checked there.
+//! - **L2** [`After::Drained`] is said only where it holds: no event follows for bytes that were there
+//!   before. Reads of a Unix socket do not say it, see [`Short`].
 
 use core::fmt;
 use core::task::{Context, Poll, ready};
@@ -35,8 +37,21 @@ pub(super) enum Link {
 /// A socket on a reactor.
 pub(super) struct Ready {
     pub(super) source: Registered,
+    /// What a read of it says that filled less than it could.
+    short: Short,
     /// Its token for owned buffers, once one was used and if the runtime has `Completion` too.
     owned: OnceLock<Token>,
+}
+
+/// What a read says that filled less than it could.
+#[derive(Clone, Copy)]
+pub(super) enum Short {
+    /// No more is there. (TCP stops in front of urgent data too; who sends that stalls itself alone.)
+    Drained,
+    /// Nothing: Unix sockets keep bytes apart that were sent with descriptors or credentials, and
+    /// urgent ones, and a read takes those up to the seam.
+    #[cfg(unix)]
+    Unknown,
 }
 
 /// A stream of the runtime's own.
@@ -50,8 +65,7 @@ impl Link {
     /// A connected socket, in non-blocking mode, on the runtime of `handle`.
     pub(super) fn from_source(handle: Handle, source: Source) -> io::Result<Link> {
         if handle.runtime().reactor().is_some() {
-            let source = Registered::new(handle, source)?;
-            Ok(Link::Ready(Ready { source, owned: OnceLock::new() }))
+            Ok(Link::from_registered(Registered::new(handle, source)?))
         } else if handle.runtime().completion().is_some() {
             Ok(Link::Staged(Staged::new(handle, source)?))
         } else {
@@ -61,7 +75,16 @@ impl Link {
 
     /// A socket that the reactor knows already.
     pub(super) fn from_registered(source: Registered) -> Link {
-        Link::Ready(Ready { source, owned: OnceLock::new() })
+        Link::Ready(Ready { source, short: Short::Drained, owned: OnceLock::new() })
+    }
+
+    /// The same, of a Unix socket.
+    #[cfg(unix)]
+    pub(super) fn of_unix(mut self) -> Link {
+        if let Link::Ready(ready) = &mut self {
+            ready.short = Short::Unknown;
+        }
+        self
     }
 
     /// A stream that the runtime's `Net` made.
@@ -120,10 +143,16 @@ impl Link {
     }
 
     /// Both ends and the runtime, as `name`.
-    pub(super) fn fmt_as(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub(super) fn fmt_as(
+        &self,
+        name: &str,
+        local: &dyn fmt::Debug,
+        peer: &dyn fmt::Debug,
+        f: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
         f.debug_struct(name)
-            .field("local", &self.local_addr().ok())
-            .field("peer", &self.peer_addr().ok())
+            .field("local", local)
+            .field("peer", peer)
             .field("runtime", &self.handle().info().name)
             .finish()
     }
@@ -139,7 +168,7 @@ impl Link {
             return Poll::Ready(Ok(()));
         }
         match self {
-            Link::Ready(Ready { source, .. }) => poll_recv(source, who, cx, cursor),
+            Link::Ready(Ready { source, short, .. }) => poll_recv(source, *short, who, cx, cursor),
             Link::Staged(staged) => staged.poll_read(who, cx, cursor),
             Link::Object(object) => object.poll_read(who, cx, cursor),
         }
@@ -156,10 +185,10 @@ impl Link {
             return Poll::Ready(Ok(0));
         };
         let bufs = &mut bufs[first..];
-        if let Link::Ready(Ready { source, .. }) = self {
+        if let Link::Ready(Ready { source, short, .. }) = self {
             return source.poll_stream(Dir::Read, who, cx, || {
                 let n = sys::recv_vectored(&sys::socket(source.source()), bufs)?;
-                Ok((n, after(n, room(bufs.iter().map(|buf| buf.len())))))
+                Ok((n, short.after(n, room(bufs.iter().map(|buf| buf.len())))))
             });
         }
         let mut cursor = ReadCursor::new(&mut bufs[0]);
@@ -245,6 +274,11 @@ impl Link {
                     object.stream.poll_shutdown(Shutdown::Write, &mut Context::from_waker(waker));
             }
         }
+    }
+
+    /// Whether a read fills several buffers at once.
+    pub(super) fn is_read_vectored(&self) -> bool {
+        matches!(self, Link::Ready(_))
     }
 
     /// Waits until a direction is ready.
@@ -357,6 +391,7 @@ impl Object {
 /// Reads from a stream socket on a reactor into `cursor`, which has room.
 pub(super) fn poll_recv(
     source: &Registered,
+    short: Short,
     who: Who<'_>,
     cx: &mut Context<'_>,
     cursor: &mut ReadCursor<'_>,
@@ -364,7 +399,7 @@ pub(super) fn poll_recv(
     source.poll_stream(Dir::Read, who, cx, || {
         let room = cursor.remaining();
         sys::recv(&sys::socket(source.source()), cursor)?;
-        Ok(((), after(room - cursor.remaining(), room)))
+        Ok(((), short.after(room - cursor.remaining(), room)))
     })
 }
 
@@ -377,7 +412,7 @@ pub(super) fn poll_send(
 ) -> Poll<io::Result<usize>> {
     source.poll_stream(Dir::Write, who, cx, || {
         let n = sys::send(&sys::socket(source.source()), bufs)?;
-        Ok((n, after(n, room(bufs.iter().map(|buf| buf.len())))))
+        Ok((n, Short::Drained.after(n, room(bufs.iter().map(|buf| buf.len())))))
     })
 }
 
@@ -386,10 +421,15 @@ fn room(lens: impl Iterator<Item = usize>) -> usize {
     lens.take(sys::SLICES_MAX).sum()
 }
 
-/// A stream that moved fewer bytes than it could has no more to give, or to take. Its end, zero, says
-/// nothing.
-fn after(moved: usize, could: usize) -> After {
-    if 0 < moved && moved < could { After::Drained } else { After::More }
+impl Short {
+    /// What there is after `moved` of the bytes that one call `could` have moved. The end, zero, says
+    /// nothing.
+    fn after(self, moved: usize, could: usize) -> After {
+        match self {
+            Short::Drained if 0 < moved && moved < could => After::Drained,
+            _ => After::More,
+        }
+    }
 }
 
 /// The stream is an object of the runtime's and shows no socket.

@@ -8,10 +8,11 @@ use std::borrow::ToOwned;
 use std::string::String;
 use std::vec::{self, Vec};
 
+use super::connect::on_a_thread;
 use super::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use crate::hooks::{Kind, Meta, Task};
+use crate::hooks::Kind;
 use crate::io::source::current;
-use crate::{Capability, Handle, io};
+use crate::{Handle, io};
 
 /// What a value of [`ToSocketAddrs`] stands for.
 #[derive(Debug)]
@@ -111,6 +112,16 @@ pub struct Addrs(Inner);
 enum Inner {
     One(Option<SocketAddr>),
     Many(vec::IntoIter<SocketAddr>),
+}
+
+impl Addrs {
+    /// Those that are left.
+    pub(super) fn as_slice(&self) -> &[SocketAddr] {
+        match &self.0 {
+            Inner::One(addr) => addr.as_slice(),
+            Inner::Many(addrs) => addrs.as_slice(),
+        }
+    }
 }
 
 impl From<SocketAddr> for Addrs {
@@ -215,17 +226,12 @@ async fn ask(handle: &Handle, host: &str, port: u16) -> io::Result<Addrs> {
     if let Some(answer) = handle.runtime().net().and_then(|net| net.resolve(host, port)) {
         return Ok(answer.await?.into());
     }
-    let blocking = handle.require(Capability::Blocking, |rt| rt.blocking())?;
     let host = host.to_owned();
-    let job = async move {
+    let look_up = move || {
         let addrs = std::net::ToSocketAddrs::to_socket_addrs(&(host.as_str(), port))?;
-        Ok::<Vec<_>, io::Error>(addrs.collect())
+        Ok(addrs.collect::<Vec<_>>())
     };
-    let (task, answer) = Task::new(handle.clone(), Meta::new(Some("lookup_host")), job)?;
-    if let Err((task, refused)) = blocking.spawn(task, Kind::ShortIo) {
-        task.refuse(refused);
-    }
-    Ok(answer.await??.into())
+    Ok(on_a_thread(handle, "lookup_host", Kind::ShortIo, look_up).await?.into())
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@
 use core::task::{Context, Poll};
 use std::os::unix::net::UnixStream;
 
-use super::{Shutdown, link, sys};
+use super::link::{self, Short};
+use super::{Shutdown, sys};
 use crate::hooks::{BorrowedSource, ByteStream, ReadCursor};
 use crate::io::source::borrow;
 use crate::io::waiters::Who;
@@ -30,7 +31,7 @@ impl ByteStream for Async<UnixStream> {
         if buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
-        link::poll_recv(self.registered(), Who::Anyone, cx, buf)
+        link::poll_recv(self.registered(), Short::Unknown, Who::Anyone, cx, buf)
     }
 
     fn poll_write(

@@ -19,7 +19,7 @@ use core::task::{Context, Poll, ready};
 use std::vec::Vec;
 
 use super::link::Link;
-use super::{TcpStream, sys};
+use super::sys;
 use crate::hooks::{Dir, IoBuf, Op, OpId};
 use crate::io;
 use crate::io::waiters::{Key, Who};
@@ -39,17 +39,13 @@ enum Stage {
 
 /// One operation with its buffer.
 struct Owned<'a> {
-    stream: &'a TcpStream,
+    link: &'a Link,
     dir: Dir,
     key: Key,
     stage: Stage,
 }
 
 impl Owned<'_> {
-    fn link(&self) -> &Link {
-        &self.stream.link
-    }
-
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         if let Stage::Here(buf) = &mut self.stage {
             let buf = mem::take(buf);
@@ -61,7 +57,7 @@ impl Owned<'_> {
         let Stage::Flying(id) = self.stage else {
             panic!("polled after it was ready");
         };
-        let Some((hook, _)) = self.stream.link.completion() else {
+        let Some((hook, _)) = self.link.completion() else {
             return Poll::Pending;
         };
         let done = ready!(hook.poll_done(id, cx));
@@ -96,7 +92,7 @@ impl Owned<'_> {
         };
         Ok(match result {
             Poll::Ready(result) => {
-                self.stream.link.side(self.dir).release(&mut self.key);
+                self.link.side(self.dir).release(&mut self.key);
                 self.stage = Stage::Done;
                 Poll::Ready((result, buf))
             }
@@ -109,7 +105,7 @@ impl Owned<'_> {
 
     /// Whether the driver may have the buffer: it completes operations, and nothing is staged.
     fn poll_staged(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
-        match (&self.stream.link, self.dir) {
+        match (self.link, self.dir) {
             (Link::Staged(staged), Dir::Read) => Poll::Ready(Ok(!staged.has_read())),
             (Link::Staged(staged), Dir::Write) => {
                 staged.poll_open(Who::Keyed(&mut self.key), cx).map_ok(|()| true)
@@ -119,7 +115,7 @@ impl Owned<'_> {
     }
 
     fn submit(&self, buf: Vec<u8>) -> Result<OpId, (Vec<u8>, io::Error)> {
-        let Some((hook, token)) = self.link().completion() else {
+        let Some((hook, token)) = self.link.completion() else {
             return Err((buf, sys::cancelled()));
         };
         let buf = IoBuf::from(buf);
@@ -137,8 +133,8 @@ impl Owned<'_> {
     fn poll_ready(&mut self, buf: &mut Vec<u8>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let who = Who::Keyed(&mut self.key);
         match self.dir {
-            Dir::Read => self.stream.poll_append(who, cx, buf),
-            Dir::Write => self.stream.link.poll_write(who, cx, &[io::IoSlice::new(buf)]),
+            Dir::Read => self.link.poll_append(who, cx, buf),
+            Dir::Write => self.link.poll_write(who, cx, &[io::IoSlice::new(buf)]),
         }
     }
 
@@ -147,7 +143,7 @@ impl Owned<'_> {
             Stage::Here(buf) => (Err(sys::cancelled()), buf),
             Stage::Flying(id) => {
                 self.stage = Stage::Flying(id);
-                if let Some((hook, _)) = self.link().completion() {
+                if let Some((hook, _)) = self.link.completion() {
                     hook.cancel(id);
                 }
                 poll_fn(|cx| self.poll(cx)).await
@@ -159,8 +155,8 @@ impl Owned<'_> {
 
 impl Drop for Owned<'_> {
     fn drop(&mut self) {
-        self.stream.link.side(self.dir).release(&mut self.key);
-        if let (Stage::Flying(id), Some((hook, _))) = (&self.stage, self.link().completion()) {
+        self.link.side(self.dir).release(&mut self.key);
+        if let (Stage::Flying(id), Some((hook, _))) = (&self.stage, self.link.completion()) {
             hook.abandon(*id);
         }
     }
@@ -173,8 +169,8 @@ macro_rules! owned {
         pub struct $name<'a>(Owned<'a>);
 
         impl<'a> $name<'a> {
-            pub(super) fn new(stream: &'a TcpStream, buf: Vec<u8>) -> $name<'a> {
-                $name(Owned { stream, dir: $dir, key: Key::default(), stage: Stage::Here(buf) })
+            pub(super) fn new(link: &'a Link, buf: Vec<u8>) -> $name<'a> {
+                $name(Owned { link, dir: $dir, key: Key::default(), stage: Stage::Here(buf) })
             }
 
             /// Ends the operation early and waits until the buffer is back.
@@ -214,7 +210,7 @@ macro_rules! owned {
 }
 
 owned! {
-    /// The future of [`TcpStream::read_owned`]: how many bytes were appended, and the buffer.
+    /// The future of `read_owned` of a stream: how many bytes were appended, and the buffer.
     ///
     /// Dropping it while the driver has the buffer leaves the driver to free it; bytes it received
     /// are lost then.
@@ -222,7 +218,7 @@ owned! {
 }
 
 owned! {
-    /// The future of [`TcpStream::write_owned`]: how many bytes were written, from the front, and the
+    /// The future of `write_owned` of a stream: how many bytes were written, from the front, and the
     /// buffer as it was.
     ///
     /// Dropping it while the driver has the buffer leaves the driver to free it; the bytes may be

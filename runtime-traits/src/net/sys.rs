@@ -76,15 +76,15 @@ pub(super) fn recv_vectored(
 }
 
 /// Receives a datagram.
-pub(super) fn recv_from(socket: &Socket, cursor: &mut ReadCursor<'_>) -> io::Result<SocketAddr> {
+pub(super) fn recv_from(socket: &Socket, cursor: &mut ReadCursor<'_>) -> io::Result<SockAddr> {
     // SAFETY: as `recv`.
-    unsafe { receive(cursor, |rest| socket.recv_from(rest)) }.and_then(ip)
+    unsafe { receive(cursor, |rest| socket.recv_from(rest)) }
 }
 
 /// Receives a datagram and leaves it there.
-pub(super) fn peek_from(socket: &Socket, cursor: &mut ReadCursor<'_>) -> io::Result<SocketAddr> {
+pub(super) fn peek_from(socket: &Socket, cursor: &mut ReadCursor<'_>) -> io::Result<SockAddr> {
     // SAFETY: as `recv`.
-    unsafe { receive(cursor, |rest| socket.peek_from(rest)) }.and_then(ip)
+    unsafe { receive(cursor, |rest| socket.peek_from(rest)) }
 }
 
 /// Sends some of `bufs`.
@@ -99,9 +99,9 @@ pub(super) fn send(socket: &Socket, bufs: &[io::IoSlice<'_>]) -> io::Result<usiz
 }
 
 /// Sends a datagram.
-pub(super) fn send_to(socket: &Socket, bytes: &[u8], to: Option<SocketAddr>) -> io::Result<usize> {
+pub(super) fn send_to(socket: &Socket, bytes: &[u8], to: Option<&SockAddr>) -> io::Result<usize> {
     match to {
-        Some(to) => socket.send_to_with_flags(bytes, &to.into(), SEND_FLAGS),
+        Some(to) => socket.send_to_with_flags(bytes, to, SEND_FLAGS),
         None => socket.send_with_flags(bytes, SEND_FLAGS),
     }
 }
@@ -115,10 +115,10 @@ pub(super) fn shutdown(socket: &Socket, how: std::net::Shutdown) -> io::Result<(
 }
 
 /// Accepts one connection: close-on-exec and non-blocking, as all our sockets are.
-pub(super) fn accept(socket: &Socket) -> io::Result<(Source, SocketAddr)> {
+pub(super) fn accept(socket: &Socket) -> io::Result<(Source, SockAddr)> {
     let (accepted, from) = socket.accept()?;
     accepted.set_nonblocking(true)?;
-    Ok((source(accepted), ip(from)?))
+    Ok((source(accepted), from))
 }
 
 /// Starts to connect; `true` if it is done already.

@@ -4,17 +4,17 @@ use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use std::boxed::Box;
-use std::sync::{Mutex, PoisonError};
 
 use futures_core::Stream;
 use socket2::SockRef;
 
+use super::accept::Accepting;
 use super::link::{Link, no_socket};
 use super::{SocketAddr, TcpStream, ToSocketAddrs, connect, sys};
-use crate::hooks::{BorrowedSource, Dir, Listen, Op, OpId, Source, Token};
-use crate::io::source::{Registered, borrow, current, poll_proceed};
+use crate::hooks::{BorrowedSource, Listen};
+use crate::io::source::{borrow, current, poll_proceed};
 use crate::io::waiters::{Key, Side, Who};
-use crate::{Capability, Handle, io};
+use crate::{Handle, io};
 
 /// Accepts TCP connections.
 ///
@@ -37,18 +37,8 @@ use crate::{Capability, Handle, io};
 pub struct TcpListener(Kind);
 
 enum Kind {
-    Ready(Registered),
-    Completed(Completed),
+    Socket(Accepting),
     Object { handle: Handle, listener: Box<dyn Listen>, side: Side },
-}
-
-/// A listener over `Completion`. An accept that is dropped stays in flight for the next.
-struct Completed {
-    handle: Handle,
-    source: Source,
-    token: Token,
-    side: Side,
-    op: Mutex<Option<OpId>>,
 }
 
 impl TcpListener {
@@ -95,7 +85,8 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// The system's; the runtime has ended.
+    /// The system's; the runtime has ended. With no descriptor left (`EMFILE`) the connection stays where
+    /// it is, and each call says so until there is one: pause before you try again.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         self.side().wait(|who, cx| self.poll(who, cx)).await
     }
@@ -157,8 +148,7 @@ impl TcpListener {
     /// The socket beneath, if there is one.
     pub fn as_source(&self) -> Option<BorrowedSource<'_>> {
         match &self.0 {
-            Kind::Ready(source) => Some(borrow(source.source())),
-            Kind::Completed(completed) => Some(borrow(&completed.source)),
+            Kind::Socket(accepting) => Some(borrow(accepting.source())),
             Kind::Object { listener, .. } => listener.source(),
         }
     }
@@ -172,8 +162,7 @@ impl TcpListener {
 
     fn side(&self) -> &Side {
         match &self.0 {
-            Kind::Ready(source) => source.side(Dir::Read),
-            Kind::Completed(completed) => &completed.side,
+            Kind::Socket(accepting) => accepting.side(),
             Kind::Object { side, .. } => side,
         }
     }
@@ -184,16 +173,9 @@ impl TcpListener {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         let (link, from) = match &self.0 {
-            Kind::Ready(source) => {
-                let accept = || sys::accept(&sys::socket(source.source()));
-                let (accepted, from) = ready!(source.poll(Dir::Read, who, cx, accept))?;
-                (Link::from_source(source.handle().clone(), accepted)?, from)
-            }
-            Kind::Completed(completed) => {
-                let accepted = ready!(completed.poll(who, cx))?;
-                sys::socket(&accepted).set_nonblocking(true)?;
-                let from = sys::ip(sys::socket(&accepted).peer_addr()?)?;
-                (Link::from_source(completed.handle.clone(), accepted)?, from)
+            Kind::Socket(accepting) => {
+                let (link, from) = ready!(accepting.poll(who, cx))?;
+                (link, sys::ip(from)?)
             }
             Kind::Object { handle, listener, side } => {
                 ready!(poll_proceed(handle, cx));
@@ -212,56 +194,13 @@ async fn bind(handle: Handle, at: SocketAddr) -> io::Result<TcpListener> {
         let (listener, handle) = (made.await?, handle.clone());
         return Ok(TcpListener(Kind::Object { handle, listener, side: Side::new() }));
     }
-    if handle.runtime().reactor().is_none() && handle.runtime().completion().is_none() {
-        return Err(handle.unsupported(Capability::Net).into());
-    }
+    connect::check_sockets(&handle)?;
     on_runtime(handle, std::net::TcpListener::bind(at)?)
 }
 
 fn on_runtime(handle: Handle, listener: std::net::TcpListener) -> io::Result<TcpListener> {
     listener.set_nonblocking(true)?;
-    let source = sys::source(listener);
-    if handle.runtime().reactor().is_some() {
-        return Ok(TcpListener(Kind::Ready(Registered::new(handle, source)?)));
-    }
-    let completion = handle.require(Capability::Net, |rt| rt.completion())?;
-    let token = completion.register(source.clone())?;
-    let (side, op) = (Side::new(), Mutex::default());
-    Ok(TcpListener(Kind::Completed(Completed { handle, source, token, side, op })))
-}
-
-impl Completed {
-    fn poll(&self, who: Who<'_>, cx: &mut Context<'_>) -> Poll<io::Result<Source>> {
-        ready!(poll_proceed(&self.handle, cx));
-        let hook = self.handle.require(Capability::Completion, |rt| rt.completion())?;
-        self.side.poll_shared(who, cx, |cx| {
-            let mut op = self.op.lock().unwrap_or_else(PoisonError::into_inner);
-            let id = match *op {
-                Some(id) => id,
-                None => {
-                    let accept = Op::Accept { io: self.token };
-                    *op.insert(hook.submit(accept).map_err(|(_, error)| error)?)
-                }
-            };
-            let done = ready!(hook.poll_done(id, cx));
-            *op = None;
-            done.res?;
-            let accepted = done.accepted.ok_or_else(|| {
-                io::Error::other("the runtime's driver accepted, and brought no connection")
-            });
-            Poll::Ready(accepted)
-        })
-    }
-}
-
-impl Drop for Completed {
-    fn drop(&mut self) {
-        let op = self.op.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(hook) = self.handle.runtime().completion() {
-            op.into_iter().for_each(|id| hook.abandon(id));
-            hook.deregister(self.token);
-        }
-    }
+    Ok(TcpListener(Kind::Socket(Accepting::new(handle, sys::source(listener))?)))
 }
 
 /// Puts a listener of std's on the current runtime, in non-blocking mode.
@@ -283,8 +222,7 @@ impl TryFrom<TcpListener> for std::net::TcpListener {
 
     fn try_from(listener: TcpListener) -> io::Result<std::net::TcpListener> {
         let source = match &listener.0 {
-            Kind::Ready(source) => source.source().clone(),
-            Kind::Completed(completed) => completed.source.clone(),
+            Kind::Socket(accepting) => accepting.source().clone(),
             Kind::Object { .. } => return Err(no_socket()),
         };
         drop(listener);

@@ -4,9 +4,9 @@
 
 use core::fmt;
 
-use super::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use super::halves::{self, Inside, OwnedReadHalf, OwnedWriteHalf, ReadHalf, Whole, WriteHalf};
 use super::link::Link;
-use super::{Shutdown, ToSocketAddrs, connect};
+use super::{Shutdown, SocketAddr, ToSocketAddrs, connect};
 use crate::hooks::Dir;
 use crate::io;
 
@@ -52,6 +52,10 @@ pub struct TcpStream {
 impl TcpStream {
     /// Connects to the first of the addresses that answers.
     ///
+    /// They are tried in turn. If a *name* has addresses of both families they race (RFC 8305, "happy
+    /// eyeballs"): the families alternate, and one that has not answered within 250 ms is not waited
+    /// for, but the next is tried as well. Without a timer there is no race.
+    ///
     /// The runtime is the one that is current at the first poll.
     ///
     /// ```
@@ -67,11 +71,11 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// That of the last address; those of [`lookup_host`](super::lookup_host); `Unsupported` if there
-    /// is no runtime or it has no net.
+    /// That of the last address, or, after a race, all of them, with the kind of the last (where all
+    /// have one number of the system's, the last itself, with that); those of
+    /// [`lookup_host`](super::lookup_host); `Unsupported` if there is no runtime or it has no net.
     pub async fn connect<A: ToSocketAddrs>(addr: A) -> io::Result<TcpStream> {
-        let link = connect::first_that_works(addr.target(), connect::connect).await?;
-        Ok(TcpStream { link })
+        Ok(TcpStream { link: connect::connect_to(addr.target()).await? })
     }
 
     /// Ends reading, writing or both. The peer sees the end of what we write, after all of it.
@@ -94,7 +98,7 @@ impl TcpStream {
     ///
     /// Those of earlier writes, and of the connection.
     pub async fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.link.side(Dir::Write).wait(|who, cx| self.link.poll_shutdown(how, who, cx)).await
+        self.link.shutdown(how).await
     }
 
     /// Waits until there is something to read, or the end.
@@ -120,8 +124,7 @@ impl TcpStream {
     ///
     /// The runtime has ended; `Unsupported` on a stream of the runtime's own making.
     pub async fn readable(&self) -> io::Result<()> {
-        let side = self.link.side(Dir::Read);
-        side.wait(|who, cx| self.link.poll_ready(Dir::Read, who, cx)).await
+        self.link.ready(Dir::Read).await
     }
 
     /// Waits until something can be written.
@@ -142,8 +145,7 @@ impl TcpStream {
     ///
     /// The runtime has ended; `Unsupported` on a stream of the runtime's own making.
     pub async fn writable(&self) -> io::Result<()> {
-        let side = self.link.side(Dir::Write);
-        side.wait(|who, cx| self.link.poll_ready(Dir::Write, who, cx)).await
+        self.link.ready(Dir::Write).await
     }
 
     /// Two halves that borrow the stream.
@@ -160,8 +162,24 @@ impl TcpStream {
     }
 }
 
+impl Whole for TcpStream {
+    type Addr = SocketAddr;
+
+    fn inside(&self) -> Inside<'_> {
+        Inside(&self.link)
+    }
+
+    fn local(&self) -> io::Result<SocketAddr> {
+        self.local_addr()
+    }
+
+    fn peer(&self) -> io::Result<SocketAddr> {
+        self.peer_addr()
+    }
+}
+
 impl fmt::Debug for TcpStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.link.fmt_as("TcpStream", f)
+        self.link.fmt_as("TcpStream", &self.local_addr().ok(), &self.peer_addr().ok(), f)
     }
 }

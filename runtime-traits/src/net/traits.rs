@@ -6,22 +6,25 @@
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
+use super::halves::Whole;
+#[cfg(unix)]
+use super::unix::UnixStream;
 use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, Shutdown, TcpStream, WriteHalf};
 use crate::hooks::ReadCursor;
 use crate::io::waiters::Who;
-use crate::io::{self, AsyncRead, AsyncWrite};
+use crate::io::{self, AsyncRead, AsyncReadUninit, AsyncWrite};
 
-/// `AsyncRead`, by the link at a path of fields.
+/// `AsyncRead`, by the link that a path from `self` leads to.
 macro_rules! reads {
-    ($ty:ty, $who:ident, $($field:tt).+) => {
-        impl AsyncRead for $ty {
+    ([$($of:tt)*] $ty:ty, $who:ident, $($link:tt)+) => {
+        impl<$($of)*> AsyncRead for $ty {
             fn poll_read(
                 self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
                 buf: &mut [u8],
             ) -> Poll<io::Result<usize>> {
                 let mut cursor = ReadCursor::new(buf);
-                let polled = self.$($field).+.poll_read(Who::$who, cx, &mut cursor);
+                let polled = self.$($link)+.poll_read(Who::$who, cx, &mut cursor);
                 polled.map_ok(|()| cursor.filled().len())
             }
 
@@ -30,22 +33,36 @@ macro_rules! reads {
                 cx: &mut Context<'_>,
                 bufs: &mut [io::IoSliceMut<'_>],
             ) -> Poll<io::Result<usize>> {
-                self.$($field).+.poll_read_vectored(Who::$who, cx, bufs)
+                self.$($link)+.poll_read_vectored(Who::$who, cx, bufs)
+            }
+        }
+
+        impl<$($of)*> AsyncReadUninit for $ty {
+            fn poll_read_cursor(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                cursor: &mut ReadCursor<'_>,
+            ) -> Poll<io::Result<()>> {
+                self.$($link)+.poll_read(Who::$who, cx, cursor)
+            }
+
+            fn is_read_vectored(&self) -> bool {
+                self.$($link)+.is_read_vectored()
             }
         }
     };
 }
 
-/// `AsyncWrite`, by the link at a path of fields. Closing ends writing.
+/// `AsyncWrite`, by the link that a path from `self` leads to. Closing ends writing.
 macro_rules! writes {
-    ($ty:ty, $who:ident, $($field:tt).+) => {
-        impl AsyncWrite for $ty {
+    ([$($of:tt)*] $ty:ty, $who:ident, $($link:tt)+) => {
+        impl<$($of)*> AsyncWrite for $ty {
             fn poll_write(
                 self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
                 buf: &[u8],
             ) -> Poll<io::Result<usize>> {
-                self.$($field).+.poll_write(Who::$who, cx, &[io::IoSlice::new(buf)])
+                self.$($link)+.poll_write(Who::$who, cx, &[io::IoSlice::new(buf)])
             }
 
             fn poll_write_vectored(
@@ -53,25 +70,34 @@ macro_rules! writes {
                 cx: &mut Context<'_>,
                 bufs: &[io::IoSlice<'_>],
             ) -> Poll<io::Result<usize>> {
-                self.$($field).+.poll_write(Who::$who, cx, bufs)
+                self.$($link)+.poll_write(Who::$who, cx, bufs)
             }
 
             fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                self.$($field).+.poll_flush(Who::$who, cx)
+                self.$($link)+.poll_flush(Who::$who, cx)
             }
 
             fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                self.$($field).+.poll_shutdown(Shutdown::Write, Who::$who, cx)
+                self.$($link)+.poll_shutdown(Shutdown::Write, Who::$who, cx)
             }
         }
     };
 }
 
-reads!(TcpStream, Owner, link);
-writes!(TcpStream, Owner, link);
-reads!(&TcpStream, Anyone, link);
-writes!(&TcpStream, Anyone, link);
-reads!(ReadHalf<'_>, Owner, 0.link);
-writes!(WriteHalf<'_>, Owner, 0.link);
-reads!(OwnedReadHalf, Owner, 0.link);
-writes!(OwnedWriteHalf, Owner, 0.link);
+/// A stream, by value and by reference.
+macro_rules! stream {
+    ($ty:ty) => {
+        reads!([] $ty, Owner, link);
+        writes!([] $ty, Owner, link);
+        reads!([] &$ty, Anyone, link);
+        writes!([] &$ty, Anyone, link);
+    };
+}
+
+stream!(TcpStream);
+#[cfg(unix)]
+stream!(UnixStream);
+reads!([S: Whole] ReadHalf<'_, S>, Owner, link());
+writes!([S: Whole] WriteHalf<'_, S>, Owner, link());
+reads!([S: Whole] OwnedReadHalf<S>, Owner, link());
+writes!([S: Whole] OwnedWriteHalf<S>, Owner, link());

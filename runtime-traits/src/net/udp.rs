@@ -1,6 +1,7 @@
 //! [`UdpSocket`].
 //!
-//! `options` has what std's socket offers besides sending and receiving.
+//! `batch` sends and receives many with one wait, `batched` with one system call (`late` keeps what stopped
+//! either); `options` has what std's socket offers besides.
 
 use core::task::{Context, Poll, ready};
 use std::boxed::Box;
@@ -13,7 +14,15 @@ use crate::io::source::{Registered, poll_proceed};
 use crate::io::waiters::{Side, Who};
 use crate::{Capability, Handle, io};
 
+mod batch;
+#[cfg(feature = "udp-batch")]
+mod batched;
+mod late;
 mod options;
+
+pub use batch::{Arrival, Outgoing};
+#[cfg(feature = "udp-batch")]
+pub use batched::{BatchedUdpSocket, Datagrams, EcnCodepoint, RecvMeta, Transmit};
 
 /// A UDP socket.
 ///
@@ -40,7 +49,13 @@ mod options;
 /// - **UDP-2** (must) News of an unreachable peer is told once, and the socket goes on.
 /// - **UDP-3** (must) A pending receive can be dropped: no datagram is lost.
 /// - **UDP-4** (must) Who waits for room, or for a datagram, is woken, however many share the socket.
-pub struct UdpSocket(Kind);
+/// - **UDP-5** (must) A batch counts what was moved, in order; no datagram of it and no error is lost: what
+///   stops it after its first datagram is told by the next `send_batch` or `recv_batch` that is polled, or
+///   by `take_error`.
+pub struct UdpSocket {
+    kind: Kind,
+    late: late::Late,
+}
 
 enum Kind {
     Ready(Registered),
@@ -92,7 +107,7 @@ impl UdpSocket {
     pub async fn connect<A: ToSocketAddrs>(&self, addr: A) -> io::Result<()> {
         let mut last = None;
         for to in look_up(self.handle(), addr.target()).await? {
-            let done = match &self.0 {
+            let done = match &self.kind {
                 Kind::Ready(source) => sys::socket(source.source()).connect(&to.into()),
                 Kind::Object { socket, .. } => socket.connect(to),
             };
@@ -319,9 +334,9 @@ impl UdpSocket {
         bytes: &[u8],
         to: Option<SocketAddr>,
     ) -> Poll<io::Result<usize>> {
-        match &self.0 {
+        match &self.kind {
             Kind::Ready(source) => source.poll(Dir::Write, who, cx, || {
-                sys::send_to(&sys::socket(source.source()), bytes, to)
+                sys::send_to(&sys::socket(source.source()), bytes, to.map(Into::into).as_ref())
             }),
             Kind::Object { handle, socket, sides } => {
                 ready!(poll_proceed(handle, cx));
@@ -339,13 +354,14 @@ impl UdpSocket {
         take: Take,
     ) -> Poll<io::Result<(usize, SocketAddr)>> {
         let mut cursor = ReadCursor::new(buf);
-        let from = match (&self.0, take) {
+        let from = match (&self.kind, take) {
             (Kind::Ready(source), _) => source.poll(Dir::Read, who, cx, || {
                 let socket = sys::socket(source.source());
-                match take {
+                let from = match take {
                     Take::Yes => sys::recv_from(&socket, &mut cursor),
                     Take::No => sys::peek_from(&socket, &mut cursor),
-                }
+                };
+                from.and_then(sys::ip)
             }),
             (Kind::Object { handle, socket, sides }, Take::Yes) => {
                 ready!(poll_proceed(handle, cx));
@@ -358,14 +374,14 @@ impl UdpSocket {
     }
 
     fn handle(&self) -> &Handle {
-        match &self.0 {
+        match &self.kind {
             Kind::Ready(source) => source.handle(),
             Kind::Object { handle, .. } => handle,
         }
     }
 
     fn side(&self, dir: Dir) -> &Side {
-        match &self.0 {
+        match &self.kind {
             Kind::Ready(source) => source.side(dir),
             Kind::Object { sides, .. } => &sides[dir.index()],
         }
@@ -374,7 +390,7 @@ impl UdpSocket {
 
 /// Whether a datagram is taken away.
 #[derive(Clone, Copy)]
-enum Take {
+pub(super) enum Take {
     Yes,
     No,
 }
@@ -383,7 +399,8 @@ enum Take {
 async fn bind(handle: Handle, at: SocketAddr) -> io::Result<UdpSocket> {
     if let Some(made) = handle.runtime().net().and_then(|net| net.bind(at)) {
         let (socket, handle) = (made.await?, handle.clone());
-        return Ok(UdpSocket(Kind::Object { handle, socket, sides: Side::pair() }));
+        let kind = Kind::Object { handle, socket, sides: Side::pair() };
+        return Ok(UdpSocket { kind, late: late::Late::default() });
     }
     on_runtime(handle, || std::net::UdpSocket::bind(at))
 }
@@ -397,5 +414,6 @@ fn on_runtime(
     }
     let socket = socket()?;
     socket.set_nonblocking(true)?;
-    Ok(UdpSocket(Kind::Ready(Registered::new(handle, sys::source(socket))?)))
+    let kind = Kind::Ready(Registered::new(handle, sys::source(socket))?);
+    Ok(UdpSocket { kind, late: late::Late::default() })
 }

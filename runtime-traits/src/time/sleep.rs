@@ -19,7 +19,8 @@ use crate::{Capability, Gone, Handle, NoRuntime, Unsupported};
 /// # Panics
 ///
 /// If no runtime is current or it has no timer ([`try_sleep`] says so instead); when polled after the
-/// runtime has ended, by anybody but a task of that runtime, which is about to be dropped itself.
+/// runtime has ended, by anybody but a task of that runtime, which is about to be dropped itself. (The
+/// tasks of a [`LocalSet`](crate::task::LocalSet) that a root polls are the set's: they panic.)
 ///
 /// ```
 /// # async fn example() {

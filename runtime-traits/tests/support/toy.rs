@@ -13,8 +13,8 @@ use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 use runtime_traits::hooks::{
-    BlockOn, Blocking, Budget, Completion, Info, Kind, Net, Ran, Reactor, Runnable, Runtime, Spawn,
-    Tag, Task, Why,
+    BlockOn, Blocking, Budget, Completion, Fs, Info, Kind, Net, Ran, Reactor, Runnable, Runtime,
+    Spawn, Tag, Task, Why,
 };
 use runtime_traits::{Handle, Refused};
 
@@ -28,6 +28,9 @@ pub trait Part: Send + Sync + 'static {
         None
     }
     fn net(&self) -> Option<&dyn Net> {
+        None
+    }
+    fn fs(&self) -> Option<&dyn Fs> {
         None
     }
 }
@@ -117,6 +120,9 @@ impl<T: Part> Runtime for Toy<T> {
     }
     fn net(&self) -> Option<&dyn Net> {
         self.part.net()
+    }
+    fn fs(&self) -> Option<&dyn Fs> {
+        self.part.fs()
     }
 }
 

@@ -37,7 +37,8 @@
 //!   it waits, so that it cannot wait for itself.
 //! - **Local tasks** live on threads inside our `block_on`, for as long as that call lasts; what is
 //!   left of them then is cancelled. Elsewhere `spawn_local` answers *unsupported*.
-//! - **Blocking threads**: at most 500 in the process (`BLOCKING_MAX_THREADS` in the environment).
+//! - **Blocking threads**: at most 500 in the process (`BLOCKING_MAX_THREADS` in the environment), and one
+//!   queue for closures of all kinds. Only a *dedicated* one gets a thread of its own, beside those.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -37,7 +37,7 @@ where
 {
     let hook = handle.runtime().local_spawner().unwrap();
     let home = hook.home().unwrap_or(Home(u32::MAX));
-    let (task, join) = LocalTask::new(handle.clone(), Meta::new(None), home, future).unwrap();
+    let (task, join) = LocalTask::new(handle, Meta::new(None), home, future).unwrap();
     if let Err((task, refused)) = hook.spawn(Some(home), task) {
         task.refuse(refused);
     }

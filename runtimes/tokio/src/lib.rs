@@ -37,7 +37,10 @@
 //!   [`Handle::enter`] on a plain thread, and inside [`block_in_place`].
 //! - **Local tasks** live on threads inside our `block_on`, for as long as that call lasts; what is
 //!   left of them then is cancelled. Elsewhere `spawn_local` answers *unsupported*.
-//! - **Windows**: tokio can only watch sockets of its own there, so there is no reactor.
+//! - **Lanes**: tokio has one queue for blocking closures of all kinds. Only a *dedicated* one gets a
+//!   thread of its own, which the runtime's end does not wait for.
+//! - **Windows**: tokio can only watch sockets of its own there, so there is no reactor, and no sockets.
+//!   Files, children and signals are there.
 //! - **tokio's paused time** (its `test-util`) is seen by code on the runtime's threads. Other threads
 //!   read the machine's clock.
 //! - A hosted tokio runtime must have been built with `enable_all`; tokio panics otherwise, at the

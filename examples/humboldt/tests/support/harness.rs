@@ -38,7 +38,13 @@ impl Harness for Humboldt {
             Cap::Fd,
             Cap::Tcp,
             Cap::Udp,
+            Cap::Uds,
+            Cap::Fs,
             Cap::Io,
+            Cap::Proc,
+            Cap::Sig,
+            #[cfg(target_os = "linux")]
+            Cap::Fork,
             Cap::Mt,
         ];
         match flavour {

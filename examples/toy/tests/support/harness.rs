@@ -30,7 +30,7 @@ impl Harness for ToyHarness {
     }
 
     fn capabilities(&self, _: Flavour) -> &[Cap] {
-        &[Cap::Block, Cap::Local, Cap::Time, Cap::Simtime, Cap::Blk]
+        &[Cap::Block, Cap::Local, Cap::Time, Cap::Simtime, Cap::Blk, Cap::Fs]
     }
 
     fn decisions(&self) -> Decisions {

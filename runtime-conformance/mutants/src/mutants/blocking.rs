@@ -1,6 +1,6 @@
 //! Mutants of the group BLOCKING.
 //!
-//! `pool` has a small pool that is wrong, for those that replace the hook.
+//! `pool` has small pools that are wrong, for those that replace the hook.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -39,7 +39,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     .tolerates(&["PANIC-1"])
     .detected(Detection::Hangs),
     Mutant::twist("M-BLOCKING-5", "Every closure gets a thread of its own.", || {
-        Arc::new(OnPool(|_| Box::new(pool::ThreadForEach)))
+        Arc::new(OnPool(|inner| Box::new(pool::ButDedicated(inner, pool::ThreadForEach))))
     })
     .breaks(&["BLOCKING-4"])
     .tolerates(&["SHUTDOWN-5"]), // an end does not know these threads, and waits for its own
@@ -51,16 +51,52 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     .breaks(&["BLOCKING-6"])
     .detected(Detection::Hangs),
     Mutant::twist("M-BLOCKING-7", "A thread that retires counts as idle until it is gone.", || {
-        Arc::new(OnPool(|_| Box::<pool::Strands>::default()))
+        Arc::new(OnPool(|inner| Box::new(pool::ButDedicated(inner, pool::Strands::default()))))
     })
     .breaks(&["BLOCKING-5"])
-    .tolerates(&["BLOCKING-4"]) // a closure inside a closure may be the one that is stranded
+    // A closure inside a closure may be the one that is stranded; and so may what stands on closures.
+    .tolerates(&[
+        "BLOCKING-4",
+        "BLOCKING-8",
+        "FS-1",
+        "FS-2",
+        "FS-3",
+        "FS-4",
+        "FS-5",
+        "IO-12",
+        "UNIX-2",
+    ])
     .detected(Detection::Prob),
     Mutant::twist("M-BLOCKING-8", "In a blocking closure no runtime is current.", || {
         Arc::new(Outside)
     })
     .breaks(&["BLOCKING-7"])
     .tolerates(&["CTX-2", "CTX-4"]), // which look into closures
+    Mutant::twist("M-BLOCKING-9", "Closures of all kinds stand in one lane of sixteen.", || {
+        Arc::new(OnPool(|inner| Box::new(pool::OneLane::new(inner))))
+    })
+    .breaks(&["BLOCKING-8"])
+    // An end does not know what stands in that lane, nor does a thread that cannot be started; and a
+    // dedicated closure is one of the sixteen.
+    .tolerates(&[
+        "BLOCKING-6",
+        "BLOCKING-9",
+        "FS-3",
+        "LEAK-3",
+        "SHUTDOWN-1",
+        "SHUTDOWN-2",
+        "SHUTDOWN-3",
+        "SHUTDOWN-5",
+        "SHUTDOWN-6",
+    ])
+    .detected(Detection::Hangs),
+    Mutant::twist("M-BLOCKING-10", "A dedicated closure is one that lasts long.", || {
+        Arc::new(OnPool(|inner| Box::new(pool::LongAtMost(inner))))
+    })
+    .breaks(&["BLOCKING-9"])
+    // Which runs one when the long lane is full.
+    .tolerates(&["BLOCKING-8"])
+    .detected(Detection::Hangs),
 ];
 
 pub(crate) const IMPOSSIBLE: &[Impossible] = &[];

@@ -2,6 +2,7 @@
 
 mod later;
 
+use std::any::{Any, TypeId};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -9,8 +10,10 @@ use std::thread;
 use std::time::Duration;
 
 use runtime_conformance::Subject;
+use runtime_conformance::clauses::cancel::TokenCalls;
 use runtime_conformance::twist::{AnyFuture, AnyJoin, AnyOutput, Twist, fired};
 use runtime_traits::hooks::{Key, State, Timer};
+use runtime_traits::task::CancelToken;
 use runtime_traits::time::Instant;
 use runtime_traits::{Gone, Handle, JoinError, Refused};
 
@@ -27,7 +30,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     )
     .breaks(&["CANCEL-1"])
     // They wait for the destructors of tasks that were aborted and are not woken.
-    .tolerates(&["SHUTDOWN-2", "BLOCKON-4", "PANIC-2", "LEAK-4"])
+    .tolerates(&["CTX-11", "SHUTDOWN-2", "BLOCKON-4", "PANIC-2", "LEAK-4"])
     .detected(Detection::Hangs),
     Mutant::twist(
         "M-CANCEL-2",
@@ -36,7 +39,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     )
     .breaks(&["CANCEL-5"])
     // They look once a handle is ready, or all has ended.
-    .tolerates(&["SHUTDOWN-1", "BLOCKON-4", "JOIN-1", "WAKE-7"]),
+    .tolerates(&["CTX-11", "SHUTDOWN-1", "BLOCKON-4", "JOIN-1", "WAKE-7", "LEAK-4"]),
     Mutant::twist(
         "M-CANCEL-3",
         "An abort of a finished task discards its output: the handle says cancelled.",
@@ -76,7 +79,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     })
     .breaks(&["CANCEL-6"])
     // Nothing is current there, if the aborter is nowhere; a destructor's panic is the aborter's.
-    .tolerates(&["CTX-2", "SHUTDOWN-1", "PANIC-2"]),
+    .tolerates(&["CTX-2", "CTX-11", "SHUTDOWN-1", "PANIC-2"]),
     Mutant::twist(
         "M-CANCEL-15",
         "A join handle that is dropped leaves its waker with the task, which wakes it at its end.",
@@ -89,6 +92,17 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     })
     .breaks(&["CANCEL-8"])
     .tolerates(&["TIME-5", "TIME-6", "LEAK-2", "LEAK-4"]),
+    Mutant::twist("M-CANCEL-9", "A child of a token that is cancelled already is not.", || {
+        let child = |token: &CancelToken| match token.is_cancelled() {
+            true => {
+                fired();
+                CancelToken::new()
+            }
+            false => token.child(),
+        };
+        Arc::new(Tokens(TokenCalls { child, ..TokenCalls::default() }))
+    })
+    .breaks(&["CANCEL-9"]),
 ];
 
 pub(crate) const IMPOSSIBLE: &[Impossible] = &[];
@@ -390,5 +404,16 @@ impl Timer for StaysArmed {
             fired();
         }
         let _ = key.take();
+    }
+}
+
+// ── M-CANCEL-9 ──────────────────────────────────────────────────────────────────────────────────
+
+/// A twist that does something else to tokens.
+struct Tokens(TokenCalls);
+
+impl Twist for Tokens {
+    fn calls(&self, group: TypeId) -> Option<&dyn Any> {
+        (group == TypeId::of::<TokenCalls>()).then_some(&self.0)
     }
 }

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use runtime_conformance::twist::{AnyFuture, AnyJoin, AnyUnit, Twist, fired};
+use runtime_conformance::clauses::ctx::REQUEST;
+use runtime_conformance::twist::{AnyFuture, AnyJoin, AnyOutput, AnyUnit, Twist, fired};
 use runtime_traits::hooks::{Key, Timer};
 use runtime_traits::time::Instant;
 use runtime_traits::{BlockOnError, Gone, Handle};
@@ -72,6 +73,12 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     })
     .breaks(&["CTX-9"])
     .detected(Detection::Crashes),
+    Mutant::twist("M-CTX-11", "A task has the locals of whoever woke it last.", || {
+        Arc::new(WakersLocals)
+    })
+    .breaks(&["CTX-11"]),
+    Mutant::twist("M-CTX-11b", "A task inherits no locals.", || Arc::new(InheritsNothing))
+        .breaks(&["CTX-11"]),
 ];
 
 pub(crate) const IMPOSSIBLE: &[Impossible] = &[];
@@ -356,5 +363,68 @@ impl Twist for KeepsOuterScope {
             }
             Err(_) => rt.block_on(main),
         }
+    }
+}
+
+// ── M-CTX-11 ────────────────────────────────────────────────────────────────────────────────────
+
+struct WakersLocals;
+
+/// What was in scope at the last wake: a value, or that there was none.
+type AtWake = Arc<Mutex<Option<Option<u32>>>>;
+
+struct Remembers {
+    to: Waker,
+    seen: AtWake,
+}
+
+impl Wake for Remembers {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(REQUEST.get());
+        self.to.wake_by_ref();
+    }
+}
+
+#[derive(Default)]
+struct Adopts(AtWake);
+
+impl OnPoll for Adopts {
+    fn poll(&mut self, future: &mut Option<AnyFuture>, cx: &mut Context<'_>) -> Poll<AnyOutput> {
+        let waker = Arc::new(Remembers { to: cx.waker().clone(), seen: self.0.clone() }).into();
+        let cx = &mut Context::from_waker(&waker);
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match seen.flatten() {
+            Some(value) => {
+                fired();
+                REQUEST.sync_scope(value, || crate::erased::poll(future, cx))
+            }
+            None => crate::erased::poll(future, cx),
+        }
+    }
+}
+
+impl Twist for WakersLocals {
+    fn spawn(&self, rt: &Handle, future: AnyFuture) -> Box<dyn AnyJoin> {
+        Box::new(rt.spawn(wrapped(future, Adopts::default())))
+    }
+}
+
+// ── M-CTX-11b ───────────────────────────────────────────────────────────────────────────────────
+
+struct InheritsNothing;
+
+impl Twist for InheritsNothing {
+    fn spawn(&self, rt: &Handle, future: AnyFuture) -> Box<dyn AnyJoin> {
+        if REQUEST.get().is_none() {
+            return Box::new(rt.spawn(future));
+        }
+        fired();
+        // A thread has none.
+        let spawned = thread::scope(|scope| scope.spawn(|| rt.spawn(future)).join());
+        Box::new(spawned.unwrap_or_else(|payload| resume_unwind(payload)))
     }
 }

@@ -6,14 +6,15 @@ use std::any::{Any, TypeId};
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use runtime_conformance::clauses::io::kinds::{AnyRead, AnyStream, AnyWrite, IoCalls};
+use runtime_conformance::clauses::io::kinds::{AnyRead, AnyStream, AnyWrite, Blocks, IoCalls};
 use runtime_conformance::clauses::tcp::transport::Boxed;
 use runtime_conformance::twist::{Twist, fired};
 use runtime_conformance_proactor::Fault;
-use runtime_traits::io::{AsyncRead, AsyncWrite};
+use runtime_traits::io::{AsyncRead, AsyncWrite, Read, Write, copy, split};
 use runtime_traits::net::TcpStream;
 
 use super::Impossible;
@@ -99,6 +100,24 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         Calls::dressed(|stream| Dressed::boxed(stream, LetsOut(0)))
     })
     .breaks(&["IO-8"]),
+    Mutant::twist("M-IO-11", "A copy of both ways is over when one of them is.", || {
+        Calls::twist(IoCalls {
+            both_ways: |one, other| Box::pin(the_first_end(one, other)),
+            ..IoCalls::default()
+        })
+    })
+    .breaks(&["IO-11"]),
+    Mutant::twist("M-IO-11b", "An end that goes is told before its last bytes.", || {
+        Calls::twist(IoCalls { duplex: hasty_duplex, ..IoCalls::default() })
+    })
+    .breaks(&["IO-11"]),
+    Mutant::twist("M-IO-12", "The last bytes before a flush are lost.", || {
+        Calls::twist(IoCalls {
+            unblock: |object| (IoCalls::default().unblock)(Box::new(LosesLast(object, Vec::new()))),
+            ..IoCalls::default()
+        })
+    })
+    .breaks(&["IO-12"]),
 ];
 
 pub(crate) const IMPOSSIBLE: &[Impossible] = &[];
@@ -372,5 +391,74 @@ impl OnStream for LetsOut {
             return Poll::Ready(Err(io::ErrorKind::WouldBlock.into()));
         }
         polled
+    }
+}
+
+// ── M-IO-11 ─────────────────────────────────────────────────────────────────────────────────────
+
+async fn the_first_end(one: AnyStream, other: AnyStream) -> io::Result<(u64, u64)> {
+    let ((reads_one, writes_one), (reads_other, writes_other)) = (split(one), split(other));
+    let (mut up, mut down) =
+        (pin!(copy(reads_one, writes_other)), pin!(copy(reads_other, writes_one)));
+    let copied = poll_fn(|cx| {
+        if let Poll::Ready(copied) = up.as_mut().poll(cx) {
+            return Poll::Ready(copied.map(|n| (n, 0)));
+        }
+        down.as_mut().poll(cx).map_ok(|n| (0, n))
+    });
+    let copied = copied.await;
+    fired();
+    copied
+}
+
+// ── M-IO-11b ────────────────────────────────────────────────────────────────────────────────────
+
+/// Who has gone, and which one this is.
+struct Hasty(Arc<[AtomicBool; 2]>, usize);
+
+fn hasty_duplex(capacity: usize) -> (AnyStream, AnyStream) {
+    let (one, other) = (IoCalls::default().duplex)(capacity);
+    let gone = Arc::<[AtomicBool; 2]>::default();
+    (Dressed::boxed(one, Hasty(gone.clone(), 0)), Dressed::boxed(other, Hasty(gone, 1)))
+}
+
+impl OnStream for Hasty {
+    fn poll_read(&mut self, to: &mut AnyStream, cx: &mut Context<'_>, buf: &mut [u8]) -> Moved {
+        if self.0[1 - self.1].load(Ordering::SeqCst) {
+            fired();
+            return Poll::Ready(Ok(0));
+        }
+        Pin::new(to).poll_read(cx, buf)
+    }
+}
+
+impl Drop for Hasty {
+    fn drop(&mut self) {
+        self.0[self.1].store(true, Ordering::SeqCst);
+    }
+}
+
+// ── M-IO-12 ─────────────────────────────────────────────────────────────────────────────────────
+
+/// What was taken last is written when more comes.
+struct LosesLast(Box<dyn Blocks>, Vec<u8>);
+
+impl Read for LosesLast {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buf)
+    }
+}
+
+impl Write for LosesLast {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write_all(&self.1)?;
+        self.1 = bytes.to_vec();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        fired();
+        self.1.clear();
+        self.0.flush()
     }
 }

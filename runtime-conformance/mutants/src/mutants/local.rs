@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
 
-use runtime_conformance::clauses::local::{LocalCalls, Resident};
+use runtime_conformance::clauses::local::{LocalCalls, Make, Resident, SetCalls, WithCalls};
 use runtime_conformance::twist::{AnyJoin, AnyLocal, AnyOutput, Twist, fired};
 use runtime_traits::Handle;
-use runtime_traits::task::spawn_local;
+use runtime_traits::task::{LocalSet, spawn_local, spawn_with};
 
 use super::Impossible;
 use crate::erased::{Join, Never, OnJoin};
@@ -77,6 +77,23 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     )
     .breaks(&["LOCAL-6"])
     .tolerates(&["LEAK-1", "SHUTDOWN-1"]),
+    Mutant::twist("M-LOCAL-12", "What is left in a set is dropped on another thread.", || {
+        Arc::new(InSets(SetCalls { spawn: dropped_elsewhere }))
+    })
+    .breaks(&["LOCAL-8"]),
+    Mutant::twist("M-LOCAL-7", "The caller of `spawn_with` runs the closure.", || {
+        Arc::new(Makes(WithCalls { spawn: made_by_caller }))
+    })
+    .breaks(&["LOCAL-7"]),
+    Mutant::twist("M-LOCAL-7b", "What `spawn_with` made is dropped on another thread.", || {
+        Arc::new(Makes(WithCalls { spawn: made_there_dropped_elsewhere }))
+    })
+    .breaks(&["LOCAL-7"]),
+    Mutant::twist("M-LOCAL-7c", "A closure of `spawn_with` that nobody called is leaked.", || {
+        Arc::new(Makes(WithCalls { spawn: leaked_unless_called }))
+    })
+    .breaks(&["LOCAL-7"])
+    .tolerates(&["LEAK-1"]),
 ];
 
 pub(crate) const IMPOSSIBLE: &[Impossible] = &[];
@@ -318,5 +335,93 @@ impl OnJoin for Notes {
     fn abort(&self, inner: &dyn AnyJoin) {
         self.0.store(true, Ordering::SeqCst);
         inner.abort();
+    }
+}
+
+// ── M-LOCAL-7 ───────────────────────────────────────────────────────────────────────────────────
+
+/// A twist that makes residents elsewhere in another way.
+struct Makes(WithCalls);
+
+impl Twist for Makes {
+    fn calls(&self, group: TypeId) -> Option<&dyn Any> {
+        (group == TypeId::of::<WithCalls>()).then_some(&self.0)
+    }
+}
+
+async fn lives(resident: impl Future<Output = ()>) -> AnyOutput {
+    resident.await;
+    Box::new(())
+}
+
+fn made_by_caller(rt: &Handle, make: Make) -> Box<dyn AnyJoin> {
+    fired();
+    let resident = make();
+    Box::new(rt.enter(|| spawn_with(move || lives(resident))))
+}
+
+fn made_there_dropped_elsewhere(rt: &Handle, make: Make) -> Box<dyn AnyJoin> {
+    Box::new(rt.enter(|| {
+        spawn_with(move || {
+            let mut resident = GoesAway(Some(make()));
+            lives(std::future::poll_fn(move |cx| {
+                Pin::new(resident.0.as_mut().expect("it stays")).poll(cx)
+            }))
+        })
+    }))
+}
+
+fn leaked_unless_called(rt: &Handle, make: Make) -> Box<dyn AnyJoin> {
+    let make = Kept(Some(make));
+    Box::new(rt.enter(|| {
+        spawn_with(move || {
+            let mut make = make;
+            lives(make.0.take().expect("called once")())
+        })
+    }))
+}
+
+struct Kept(Option<Make>);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if let Some(make) = self.0.take() {
+            fired();
+            std::mem::forget(make);
+        }
+    }
+}
+
+// ── M-LOCAL-12 ──────────────────────────────────────────────────────────────────────────────────
+
+/// A twist that spawns residents of sets in another way.
+struct InSets(SetCalls);
+
+impl Twist for InSets {
+    fn calls(&self, group: TypeId) -> Option<&dyn Any> {
+        (group == TypeId::of::<SetCalls>()).then_some(&self.0)
+    }
+}
+
+fn dropped_elsewhere(set: &LocalSet, resident: Resident) -> Box<dyn AnyJoin> {
+    let mut resident = GoesAway(Some(resident));
+    Box::new(set.spawn_local(std::future::poll_fn(move |cx| {
+        let inner = resident.0.as_mut().expect("polled no more when it is ready");
+        let polled = Pin::new(inner).poll(cx);
+        if polled.is_ready() {
+            resident.0 = None; // who has ended is spared
+        }
+        polled.map(|()| Box::new(()) as AnyOutput)
+    })))
+}
+
+struct GoesAway(Option<Resident>);
+
+impl Drop for GoesAway {
+    fn drop(&mut self) {
+        if let Some(resident) = self.0.take() {
+            fired();
+            let _ = thread::spawn(|| drop(resident)).join();
+        }
     }
 }

@@ -49,7 +49,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     )
     .breaks(&["TASK-5"])
     // They wait for the end of a task whose handle they hold, or drop that handle.
-    .tolerates(&["CANCEL-4", "CANCEL-5", "CTX-2", "PANIC-2", "SHUTDOWN-1"]),
+    .tolerates(&["CANCEL-4", "CANCEL-5", "CTX-2", "CTX-11", "PANIC-2", "SHUTDOWN-1"]),
     Mutant::twist("M-TASK-6", "The future is moved between two polls.", || Arc::new(MovesFutures))
         .breaks(&["TASK-6"]),
     Mutant::twist(

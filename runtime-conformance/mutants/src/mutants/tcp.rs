@@ -20,7 +20,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::Impossible;
 use crate::mutant::{Detection, Mutant};
 
-mod conn;
+pub(super) mod conn;
 mod edges;
 
 use conn::{OnConn, Wrapped};
@@ -91,7 +91,7 @@ impl Twist for Calls {
 }
 
 /// What the kernel says about `source` now.
-fn asked(source: Option<BorrowedSource<'_>>, what: PollFlags) -> PollFlags {
+pub(super) fn asked(source: Option<BorrowedSource<'_>>, what: PollFlags) -> PollFlags {
     let Some(source) = source else { return PollFlags::empty() };
     let mut asked = [PollFd::new(&source, what)];
     let _ = poll(&mut asked, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));

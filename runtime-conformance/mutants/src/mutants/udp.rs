@@ -12,6 +12,7 @@ use runtime_conformance::clauses::udp::calls::{Datagrams, Udp, UdpCalls};
 use runtime_conformance::twist::{Twist, fired};
 use runtime_traits::Handle;
 use runtime_traits::hooks::{After, Dir, Reactor, Source, Token};
+use runtime_traits::net::{Arrival, Outgoing};
 use rustix::net::SocketType;
 
 use super::Impossible;
@@ -43,17 +44,31 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     .breaks(&["UDP-4"])
     .tolerates(&["UNIX-3"])
     .detected(Detection::Hangs),
+    Mutant::twist("M-UDP-5", "Half of a batch that was received is lost.", || {
+        Calls::twist(|| Box::new(LosesHalf))
+    })
+    .breaks(&["UDP-5"]),
 ];
 
 pub(crate) const IMPOSSIBLE: &[Impossible] = &[];
 
-/// What is different about a socket. The default body passes on.
+/// What is different about a socket. Each default body passes on.
 trait OnReceive: Send + Sync {
     fn recv_from<'a>(
         &'a self,
         socket: &'a dyn Datagrams,
         buf: &'a mut [u8],
-    ) -> Boxed<'a, (usize, SocketAddr)>;
+    ) -> Boxed<'a, (usize, SocketAddr)> {
+        socket.recv_from(buf)
+    }
+
+    fn recv_batch<'a, 'b: 'a>(
+        &'a self,
+        socket: &'a dyn Datagrams,
+        batch: &'a mut [Arrival<'b>],
+    ) -> Boxed<'a, usize> {
+        socket.recv_batch(batch)
+    }
 }
 
 /// A twist that replaces the calls of the group.
@@ -100,6 +115,14 @@ impl Datagrams for Socket {
 
     fn send<'a>(&'a self, bytes: &'a [u8]) -> Boxed<'a, usize> {
         self.inner.send(bytes)
+    }
+
+    fn send_batch<'a>(&'a self, batch: &'a [Outgoing<'a>]) -> Boxed<'a, usize> {
+        self.inner.send_batch(batch)
+    }
+
+    fn recv_batch<'a, 'b: 'a>(&'a self, batch: &'a mut [Arrival<'b>]) -> Boxed<'a, usize> {
+        self.with.recv_batch(&*self.inner, batch)
     }
 
     fn address(&self) -> io::Result<SocketAddr> {
@@ -253,5 +276,25 @@ impl Reactor for Parks {
     fn deregister(&self, token: Token) {
         self.datagrams().retain(|known| *known != token.0);
         self.inner().deregister(token);
+    }
+}
+
+// ── M-UDP-5 ─────────────────────────────────────────────────────────────────────────────────────
+
+struct LosesHalf;
+
+impl OnReceive for LosesHalf {
+    fn recv_batch<'a, 'b: 'a>(
+        &'a self,
+        socket: &'a dyn Datagrams,
+        batch: &'a mut [Arrival<'b>],
+    ) -> Boxed<'a, usize> {
+        Box::pin(async move {
+            let n = socket.recv_batch(batch).await?;
+            if n > 1 {
+                fired();
+            }
+            Ok(n.div_ceil(2))
+        })
     }
 }

@@ -25,7 +25,30 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     )
     .breaks(&["WAKE-2"])
     // A burst of wakes during a poll; an event of a socket's, or another task, that comes just then.
-    .tolerates(&["WAKE-3", "WAKE-6", "REACTOR-10", "TCP-5", "TCP-7", "UDP-3", "FAIR-5"])
+    // Whoever waits may wait for such a wake.
+    .tolerates(&[
+        "TASK-4",
+        "TASK-8",
+        "LOCAL-3",
+        "WAKE-3",
+        "WAKE-6",
+        "CTX-11",
+        "REACTOR-10",
+        "TCP-5",
+        "TCP-7",
+        "UDP-3",
+        "UDP-4",
+        "UDP-5",
+        "UNIX-1",
+        "UNIX-3",
+        "IO-10",
+        "IO-11",
+        "IO-12",
+        "FS-5",
+        "PROC-4",
+        "SIGNAL-1",
+        "FAIR-5",
+    ])
     .detected(Detection::Hangs),
     // The next wake, however late, ends the sleep: nothing is in the way of it.
     Mutant::switch(
@@ -35,7 +58,16 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     )
     .breaks(&["WAKE-3"])
     // Each has a last wake from outside, and may be the one that loses it.
-    .tolerates(&["BLOCKON-3", "LOCAL-3", "WAKE-2", "WAKE-4", "WAKE-6", "WAKE-8", "WAKE-10"])
+    .tolerates(&[
+        "BLOCKON-3",
+        "CANCEL-9",
+        "LOCAL-3",
+        "WAKE-2",
+        "WAKE-4",
+        "WAKE-6",
+        "WAKE-8",
+        "WAKE-10",
+    ])
     .detected(Detection::Prob)
     .over(Over::CURRENT),
     Mutant::twist(
@@ -74,8 +106,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     })
     .breaks(&["WAKE-8"])
     // An abort comes between that poll and the runtime's; a poll that blocks keeps who woke; and who
-    // wakes is not at the home of local tasks.
-    .tolerates(&["CANCEL-3", "FAIR-5", "LOCAL-4"]),
+    // wakes is not at the home of local tasks, and has other values.
+    .tolerates(&["CANCEL-3", "CTX-11", "FAIR-5", "LOCAL-4"]),
     Mutant::twist("M-WAKE-14", "`wake` needs a thread-local, and panics when it is gone.", || {
         Arc::new(NeedsThreadLocal)
     })

@@ -19,6 +19,7 @@ pub(super) struct Args {
     pub(super) watchdog: Option<Duration>,
     pub(super) json: Option<PathBuf>,
     pub(super) record: Option<PathBuf>,
+    pub(super) onto: Option<PathBuf>,
     runtime: Option<&'static str>,
     flavour: Option<&'static str>,
     ids: Vec<String>,
@@ -39,6 +40,7 @@ impl Args {
             watchdog: None,
             json: None,
             record: None,
+            onto: None,
             runtime: None,
             flavour: None,
             ids: Vec::new(),
@@ -61,6 +63,7 @@ impl Args {
                 }
                 "--json" => parsed.json = Some(value()?.into()),
                 "--record" => parsed.record = Some(value()?.into()),
+                "--onto" => parsed.onto = Some(value()?.into()),
                 "--runtime" => {
                     let name = value()?;
                     if subject::runtime(&name).is_none() {

@@ -3,7 +3,7 @@
 //! The work is a list of *units*, each a run of the suite. What a unit found is one line in a file below
 //! the target directory, with what was judged: the git trees of [`JUDGED`] and of the files of the
 //! mutant's group. A unit that has a line for today's is not run again, whatever else was committed
-//! since. When all have, the lines are summed up into the record.
+//! since. When all have, the lines are summed up into the record (`record`).
 //!
 //! | unit | cases | right if |
 //! |---|---|---|
@@ -17,20 +17,20 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use runtime_conformance::clauses;
 use runtime_conformance::json::Value;
 
 use crate::mutant::{Detection, Mutant, Over};
 use crate::mutants;
 use crate::runner::args::Args;
 use crate::runner::load::Load;
+use crate::runner::record::{Base, Lines, record};
 use crate::runner::suite::Suite;
 use crate::runner::{cases_for, side_by_side, watchdog};
 use crate::subject;
 
 /// How many runs of a mutant that is found by chance.
 const CHANCES: usize = 20;
-/// How many of them may miss.
-const MISSES: usize = 1;
 /// Runtimes that run as they are.
 const REFERENCE: &str = "default";
 
@@ -50,12 +50,21 @@ impl Unit {
         self.mutant.is_some_and(|mutant| !mutant.is_benign())
     }
 
-    /// Which file has the mutant: `join` has `M-JOIN-2`.
-    fn group(&self) -> String {
-        let wrong_one = self.mutant.filter(|_| self.is_wrong_one());
-        let group = wrong_one.and_then(|mutant| mutant.id.split('-').nth(1));
-        group.unwrap_or("benign").to_lowercase()
+    /// Whether it repeats a run of a mutant that is found by chance.
+    fn is_again(&self) -> bool {
+        self.is_wrong_one() && self.round > 0
     }
+
+    /// Which file has the mutant.
+    fn group(&self) -> String {
+        group(self.mutant.map_or("", |mutant| mutant.id))
+    }
+}
+
+/// Which file has the mutant: `join` has `M-JOIN-2`, `benign` all the variants.
+fn group(id: &str) -> String {
+    let group = id.strip_prefix("M-").and_then(|id| id.split('-').next());
+    group.unwrap_or("benign").to_lowercase()
 }
 
 pub(super) fn main(args: &Args) -> ExitCode {
@@ -63,7 +72,14 @@ pub(super) fn main(args: &Args) -> ExitCode {
     let codes = codes();
     let code = |unit: &Unit| codes.get(&unit.group()).and_then(Option::as_deref);
     let state = state_file();
-    let units = units(args);
+    let base = match base(args) {
+        Ok(base) => base,
+        Err(wrong) => {
+            eprintln!("{wrong}");
+            return ExitCode::from(4);
+        }
+    };
+    let units = units(args, base.as_ref());
     let done = read_state(&state, &units, code);
     let left: Vec<Unit> =
         units.iter().filter(|unit| !done.contains_key(&unit.name)).cloned().collect();
@@ -88,7 +104,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
             },
         );
     }
-    let record = record(&commit, &all);
+    let record = record(&commit, &all, base.as_ref());
     let wrong = record.get("wrong").number();
     println!("{}", record.get("summary").text());
     if let Some(path) = &args.record {
@@ -100,44 +116,64 @@ pub(super) fn main(args: &Args) -> ExitCode {
     ExitCode::from(u8::from(wrong > 0.0))
 }
 
-fn units(args: &Args) -> Vec<Unit> {
-    let mut units = Vec::new();
-    for mutant in mutants::all().filter(|mutant| args.is_named(mutant)) {
-        let (rounds, cases) = match mutant.detection {
-            _ if mutant.is_benign() => (args.rounds, Vec::new()),
-            Detection::Prob => (CHANCES, cases_for(mutant)),
-            _ => (1, Vec::new()),
-        };
-        let kind = if mutant.is_benign() { "variant" } else { "mutant" };
-        units.extend((0..rounds).map(|round| Unit {
-            name: format!("{kind} {} {round}", mutant.id),
-            round,
-            mutant: Some(mutant),
-            over: args.over(mutant),
-            load: Load::Quiet,
-            cases: cases.clone(),
-        }));
+/// The record that is to be extended, if there is one.
+fn base(args: &Args) -> Result<Option<Base>, String> {
+    let Some(path) = &args.onto else { return Ok(None) };
+    let base = Base::read(path, clauses::tested(), is_same);
+    base.map(Some).map_err(|wrong| format!("{}: {wrong}", path.display()))
+}
+
+fn units(args: &Args, base: Option<&Base>) -> Vec<Unit> {
+    let mutants = mutants::all().filter(|mutant| args.is_named(mutant));
+    let mut units: Vec<Unit> = mutants.flat_map(|mutant| mutant_units(mutant, args)).collect();
+    if !args.names_some() {
+        units.extend(reference_units(args));
     }
-    if args.names_some() {
-        return units;
+    let Some(base) = base else { return units };
+    let stands = |unit: &Unit| unit.mutant.is_none_or(|m| m.is_benign() || base.has(m.id));
+    // An old mutant has been found, by chance or not, and runs once only.
+    units.retain(|unit| !stands(unit) || (!base.lacks.is_empty() && !unit.is_again()));
+    for unit in units.iter_mut().filter(|unit| stands(unit)) {
+        unit.name = format!("{} since {:.8}", unit.name, base.commit);
+        unit.cases.clone_from(&base.lacks);
     }
+    units
+}
+
+fn mutant_units(mutant: &'static Mutant, args: &Args) -> Vec<Unit> {
+    let (rounds, cases) = match mutant.detection {
+        _ if mutant.is_benign() => (args.rounds, Vec::new()),
+        Detection::Prob => (CHANCES, cases_for(mutant)),
+        _ => (1, Vec::new()),
+    };
+    let kind = if mutant.is_benign() { "variant" } else { "mutant" };
+    let unit = |round| Unit {
+        name: format!("{kind} {} {round}", mutant.id),
+        round,
+        mutant: Some(mutant),
+        over: args.over(mutant),
+        load: Load::Quiet,
+        cases: cases.clone(),
+    };
+    (0..rounds).map(unit).collect()
+}
+
+fn reference_units(args: &Args) -> Vec<Unit> {
     let flavours = subject::runtime(REFERENCE).map(|harness| harness.flavours().to_vec());
     let flavours: Vec<&'static str> =
         flavours.into_iter().flatten().map(|flavour| &*flavour.to_string().leak()).collect();
-    for load in Load::ALL {
+    let units = |load: Load| {
         // Each round is another flavour's.
-        units.extend(flavours.iter().cycle().take(args.rounds).enumerate().map(
-            |(round, &flavour)| Unit {
-                name: format!("reference {REFERENCE}/{} {round} {flavour}", load.word()),
-                round,
-                mutant: None,
-                over: Over { runtime: REFERENCE, flavour },
-                load,
-                cases: Vec::new(),
-            },
-        ));
-    }
-    units
+        flavours.iter().cycle().take(args.rounds).enumerate().map(move |(round, &flavour)| Unit {
+            name: format!("reference {REFERENCE}/{} {round} {flavour}", load.word()),
+            round,
+            mutant: None,
+            over: Over { runtime: REFERENCE, flavour },
+            load,
+            cases: Vec::new(),
+        })
+    };
+    Load::ALL.into_iter().flat_map(units).collect()
 }
 
 /// What runs beside each other, and how many at a time: the mutants first, then round by round, so that
@@ -213,98 +249,6 @@ fn brief(line: &Value) -> String {
     )
 }
 
-// ── the record ──────────────────────────────────────────────────────────────────────────────────
-
-/// What all units say together.
-fn record(commit: &str, all: &BTreeMap<String, Value>) -> Value {
-    let lines = |kind: &str| -> BTreeMap<String, Vec<&Value>> {
-        let mut groups: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
-        for (name, line) in all {
-            let mut words = name.split(' ');
-            if words.next() == Some(kind) {
-                groups.entry(words.next().unwrap_or_default().to_owned()).or_default().push(line);
-            }
-        }
-        groups
-    };
-    let mutants: Vec<Value> =
-        lines("mutant").iter().map(|(id, runs)| of_mutant(id, runs)).collect();
-    let variants: Vec<Value> =
-        lines("variant").iter().map(|(id, runs)| of_right(id, runs)).collect();
-    let reference: Vec<Value> =
-        lines("reference").iter().map(|(id, runs)| of_right(id, runs)).collect();
-    let count = |list: &[Value], field: &str| {
-        list.iter().filter(|one| *one.get(field) == Value::Bool(true)).count()
-    };
-    let wrong = mutants.len() + variants.len() + reference.len()
-        - count(&mutants, "right")
-        - count(&variants, "right")
-        - count(&reference, "right");
-    let summary = format!(
-        "{} of {} mutants killed, {} right; {} of {} variants and {} of {} references without alarm",
-        count(&mutants, "killed"),
-        mutants.len(),
-        count(&mutants, "right"),
-        count(&variants, "right"),
-        variants.len(),
-        count(&reference, "right"),
-        reference.len(),
-    );
-    let mut clauses: Vec<String> = all
-        .values()
-        .flat_map(|line| line.get("clauses").items().iter().map(|id| id.text().to_owned()))
-        .collect();
-    clauses.sort();
-    clauses.dedup();
-    Value::object([
-        ("schema", 1_u64.into()),
-        ("commit", commit.into()),
-        ("summary", summary.into()),
-        ("wrong", wrong.into()),
-        ("clauses", Value::list(clauses)),
-        ("mutants", Value::List(mutants)),
-        ("variants", Value::List(variants)),
-        ("reference", Value::List(reference)),
-    ])
-}
-
-fn of_mutant(id: &str, runs: &[&Value]) -> Value {
-    let by = |run: &&&Value| !run.get("by").items().is_empty();
-    let named = runs.iter().filter(by).count();
-    let mut clauses: Vec<&str> =
-        runs.iter().flat_map(|run| run.get("by").items()).map(Value::text).collect();
-    clauses.sort_unstable();
-    clauses.dedup();
-    let foreign = runs.iter().map(|run| run.get("foreign").items().len()).sum::<usize>();
-    let enough = if runs.len() > 1 { runs.len() - MISSES } else { 1 };
-    let sound = runs.iter().all(|run| *run.get("fault") == Value::Null);
-    let exercised = runs.iter().any(|run| *run.get("exercised") == Value::Bool(true));
-    Value::object([
-        ("id", id.into()),
-        ("killed", (named >= enough).into()),
-        ("exercised", exercised.into()),
-        ("runs", runs.len().into()),
-        ("noticed", named.into()),
-        ("by", Value::list(clauses)),
-        ("foreign", foreign.into()),
-        ("right", (named >= enough && exercised && foreign == 0 && sound).into()),
-    ])
-}
-
-fn of_right(id: &str, runs: &[&Value]) -> Value {
-    let alarms = runs.iter().map(|run| run.get("foreign").items().len()).sum::<usize>();
-    let unclear = runs.iter().map(|run| run.get("unclear").items().len()).sum::<usize>();
-    let sound =
-        runs.iter().all(|run| *run.get("fault") == Value::Null && run.get("passed").number() > 0.0);
-    Value::object([
-        ("id", id.into()),
-        ("runs", runs.len().into()),
-        ("alarms", alarms.into()),
-        ("unclear", unclear.into()),
-        ("right", (alarms == 0 && sound && !(id.ends_with("/quiet") && unclear > 0)).into()),
-    ])
-}
-
 // ── the state ───────────────────────────────────────────────────────────────────────────────────
 
 /// Beside this program, hence below the target directory.
@@ -314,14 +258,12 @@ fn state_file() -> PathBuf {
 }
 
 /// What is known about these units already, of the code as it is.
-fn read_state<'a>(
-    state: &Path,
-    units: &[Unit],
-    code: impl Fn(&Unit) -> Option<&'a str>,
-) -> BTreeMap<String, Value> {
+fn read_state<'a>(state: &Path, units: &[Unit], code: impl Fn(&Unit) -> Option<&'a str>) -> Lines {
     let text = fs::read_to_string(state).unwrap_or_default();
     let lines = text.lines().filter_map(|line| Value::parse(line).ok());
-    let todays = lines.filter(|line| {
+    // A suite that did not run to its end has found nothing.
+    let whole = lines.filter(|line| *line.get("fault") == Value::Null);
+    let todays = whole.filter(|line| {
         let unit = units.iter().find(|unit| unit.name == line.get("unit").text());
         unit.and_then(&code).is_some_and(|code| line.get("code").text() == code)
     });
@@ -366,6 +308,31 @@ fn codes() -> BTreeMap<String, Option<String>> {
     places.into_iter().map(|(group, places)| (group, code(&places))).collect()
 }
 
+/// Whether the group of a mutant is the same as at a commit.
+fn is_same(commit: &str, id: &str) -> bool {
+    let group = group(id);
+    let files = |commit: &str| -> Option<String> {
+        let place = format!("{MUTANTS}/{group}");
+        let list = ["ls-tree", "-r", "--full-tree", "--name-only", commit, "--"];
+        let names = git(&[&list[..], &[&format!("{place}.rs"), &place]].concat())?;
+        let file = |name| git(&["show", &format!("{commit}:{name}")]);
+        names.lines().map(file).collect()
+    };
+    let then = files(commit).map(|text| substance(&text));
+    then.is_some() && then == files("HEAD").map(|text| substance(&text))
+}
+
+/// What a mutant is made of: without comments, layout, and what else it may hurt, which is about others.
+fn substance(text: &str) -> String {
+    let code = |line: &str| line.split("// ").next().unwrap_or_default().trim().to_owned();
+    let text: String = text.lines().map(code).filter(|l| !l.starts_with("//")).collect();
+    let mut parts = text.split(".tolerates(");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let rest = parts.map(|part| part.split_once("])").map_or(part, |(_, rest)| rest));
+    let text = rest.fold(first, |text, rest| text + rest);
+    text.chars().filter(|c| !c.is_whitespace()).collect()
+}
+
 /// The commit that is checked out.
 fn commit() -> String {
     git(&["rev-parse", "HEAD"]).unwrap_or_else(|| "unknown".into())
@@ -392,55 +359,14 @@ fn git(arguments: &[&str]) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn line(by: &[&str], foreign: &[&str]) -> Value {
-        Value::object([
-            ("by", Value::list(by.iter().copied())),
-            ("foreign", Value::list(foreign.iter().copied())),
-            ("unclear", Value::List(Vec::new())),
-            ("exercised", true.into()),
-            ("passed", 3_u64.into()),
-            ("clauses", Value::list(["TASK-1"])),
-            ("fault", Value::Null),
-        ])
-    }
-
-    fn right(value: &Value) -> bool {
-        *value.get("right") == Value::Bool(true)
-    }
-
     #[test]
-    fn a_mutant_of_chance_may_be_missed_once() {
-        let (hit, miss) = (line(&["TASK-1"], &[]), line(&[], &[]));
-        let runs = |misses: usize| -> Vec<&Value> {
-            (0..20).map(|run| if run < misses { &miss } else { &hit }).collect()
-        };
-        assert!(right(&of_mutant("M", &runs(1))));
-        assert!(!right(&of_mutant("M", &runs(2))));
-        assert!(right(&of_mutant("M", &[&hit])));
-        assert!(!right(&of_mutant("M", &[&miss])));
-        assert!(!right(&of_mutant("M", &[&line(&["TASK-1"], &["WAKE-1 : x"])])));
-    }
-
-    #[test]
-    fn what_is_right_raises_no_alarm_in_any_run() {
-        let (quiet, alarm) = (line(&[], &[]), line(&[], &["WAKE-1 : x"]));
-        assert!(right(&of_right("E-1", &[&quiet, &quiet])));
-        assert!(!right(&of_right("E-1", &[&quiet, &alarm])));
-        let none = Value::object([("fault", "it did not start".into())]);
-        assert!(!right(&of_right("E-1", &[&none])));
-    }
-
-    #[test]
-    fn units_are_summed_by_kind_and_name() {
-        let all = BTreeMap::from([
-            ("mutant M-1 0".to_owned(), line(&["TASK-1"], &[])),
-            ("variant E-1 0".to_owned(), line(&[], &[])),
-            ("variant E-1 1".to_owned(), line(&[], &[])),
-            ("reference default/multi2/hogs 0".to_owned(), line(&[], &["X"])),
-        ]);
-        let record = record("abc", &all);
-        assert_eq!(record.get("variants").items()[0].get("runs").number(), 2.0);
-        assert_eq!(record.get("wrong").number(), 1.0);
-        assert_eq!(record.get("clauses").items(), [Value::from("TASK-1")]);
+    fn what_a_mutant_may_hurt_is_not_what_it_is() {
+        let old =
+            "twist(\"M-1\", || A)\n    .breaks(&[\"X-1\"])\n    .tolerates(&[\"X-2\"]), // why\n";
+        let new =
+            "// Why.\ntwist(\"M-1\", || A).breaks(&[\"X-1\"]).tolerates(&[\n\"X-2\",\n\"X-3\"]),\n";
+        assert_eq!(substance(old), substance(new));
+        assert_eq!(substance(old), r#"twist("M-1",||A).breaks(&["X-1"]),"#);
+        assert_ne!(substance(old), substance(&old.replace("|| A", "|| B")));
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct Judged {
     passed: usize,
     unclear: Vec<String>,
     to_kill: Duration,
+    /// Which try this was, from 1.
+    attempt: usize,
     fault: Option<String>,
 }
 
@@ -57,11 +59,17 @@ impl Judged {
             passed: report.passed,
             unclear: report.unclear,
             to_kill: report.to_kill,
+            attempt: 1,
             fault: report.fault,
             named,
             foreign,
             tolerated,
         }
+    }
+
+    /// The same, as what this try came to.
+    pub(super) fn on(self, attempt: usize) -> Judged {
+        Judged { attempt, ..self }
     }
 
     /// A switch in a build that has none.
@@ -112,6 +120,7 @@ impl Judged {
             ("by", Value::list(self.named.iter().map(String::as_str))),
             ("tolerated", Value::list(self.tolerated.iter().map(String::as_str))),
             ("foreign", Value::list(foreign)),
+            ("attempt", self.attempt.into()),
             ("to_kill_ms", (self.to_kill.as_millis() as u64).into()),
             ("fault", self.fault.as_deref().map_or(Value::Null, Value::from)),
         ])
@@ -125,6 +134,9 @@ impl fmt::Display for Judged {
         if self.is_killed() {
             write!(f, "  by {}", self.named.join(", "))?;
             write!(f, " in {:.1} s", self.to_kill.as_secs_f64())?;
+        }
+        if self.attempt > 1 {
+            write!(f, "  on try {}", self.attempt)?;
         }
         if !self.tolerated.is_empty() {
             write!(f, "  also {}", self.tolerated.join(", "))?;

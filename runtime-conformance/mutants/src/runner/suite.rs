@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -14,6 +14,9 @@ use crate::mutant::{Make, Mutant, Over};
 use crate::runner::judged::{Failure, Judged};
 use crate::runner::load::Load;
 use crate::subject::{MUTANT, RUNTIME, SWITCH};
+
+/// Where the runtimes are that have known failures.
+const RUNTIMES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../runtimes");
 
 /// One way to run the suite.
 pub(super) struct Suite {
@@ -90,6 +93,11 @@ impl Suite {
         let budget = self.budget.to_string();
         command.args(["--jobs", "1", "--watchdog", &seconds, "--budget", &budget]);
         command.args(["--flavour", self.over.flavour]).arg("--out").arg(out);
+        // What the runtime beneath is known for is not the mutant's.
+        let known = Path::new(RUNTIMES).join(self.over.runtime).join("conformance.toml");
+        if known.exists() {
+            command.arg("--expectations").arg(known);
+        }
         if self.once {
             command.arg("--once");
         }

@@ -21,7 +21,7 @@ const EXCESS: usize = 50;
 /// How many there are if the bound is not known, or larger than this asks of a machine.
 const SOME: usize = 200;
 /// The largest limit that is met: each of that many closures has a thread.
-const LIMIT_MAX: usize = 512;
+pub(super) const LIMIT_MAX: usize = 512;
 /// For how many looks, and how far apart, no other closure has begun: then none will, as a rule.
 const LOOKS: usize = 10;
 const APART: Duration = Duration::from_millis(1);
@@ -72,7 +72,7 @@ pub(super) fn blocking_4_threads_are_bounded_and_the_rest_waits(rig: &Rig<'_>) {
 }
 
 /// The count when it no longer grows, and is not zero.
-fn settled(count: &AtomicUsize) -> usize {
+pub(super) fn settled(count: &AtomicUsize) -> usize {
     let (mut last, mut same) = (0, 0);
     while same < LOOKS {
         thread::sleep(APART); // lets more of them begin; orders nothing

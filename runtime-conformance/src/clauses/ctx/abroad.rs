@@ -17,7 +17,12 @@ use crate::rt::Rt;
 use crate::toolbox::{Tally, foreign, within_watchdog};
 
 /// Drives `rt` on a thread that the rig cannot go to.
-fn drive_beside<F: Future>(rt: &Rt, blocks: bool, waiting_for: &str, main: F) -> F::Output {
+pub(super) fn drive_beside<F: Future>(
+    rt: &Rt,
+    blocks: bool,
+    waiting_for: &str,
+    main: F,
+) -> F::Output {
     within_watchdog(waiting_for, || match blocks {
         true => rt.block_on(main).unwrap_or_else(|error| panic!("`block_on` answered: {error}")),
         false => foreign::block_on(main),

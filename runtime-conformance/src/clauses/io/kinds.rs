@@ -7,8 +7,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use runtime_traits::io::{Async, AsyncRead, AsyncWrite, copy, split};
-use runtime_traits::net::TcpStream;
+use runtime_traits::io::{
+    Async, AsyncRead, AsyncWrite, Read, Unblock, Write, copy, copy_bidirectional, duplex, split,
+};
+use runtime_traits::net::{TcpStream, unix};
 use socket2::SockRef;
 
 use crate::Cap;
@@ -27,6 +29,11 @@ pub trait Both: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Both for T {}
 
+/// An object that blocks.
+pub trait Blocks: Read + Write + Send + Sync {}
+
+impl<T: Read + Write + Send + Sync> Blocks for T {}
+
 /// A stream.
 pub type AnyStream = Box<dyn Both>;
 
@@ -39,6 +46,12 @@ pub struct IoCalls {
     pub halves: fn(AnyRead, AnyWrite) -> (AnyRead, AnyWrite),
     /// `io::copy`.
     pub copy: fn(AnyRead, AnyWrite) -> Boxed<'static, u64>,
+    /// `io::duplex`.
+    pub duplex: fn(usize) -> (AnyStream, AnyStream),
+    /// `io::copy_bidirectional`.
+    pub both_ways: fn(AnyStream, AnyStream) -> Boxed<'static, (u64, u64)>,
+    /// `io::Unblock::new`.
+    pub unblock: fn(Box<dyn Blocks>) -> AnyStream,
     /// `TcpStream::read_owned`: polled once, then cancelled when the second future is ready.
     pub cancelled: fn(Arc<TcpStream>, Vec<u8>, Boxed<'static, ()>) -> Cancelled,
 }
@@ -53,6 +66,12 @@ impl Default for IoCalls {
             dress: |stream| stream,
             halves: |reader, writer| (reader, writer),
             copy: |reader, writer| Box::pin(copy(reader, writer)),
+            duplex: |capacity| {
+                let (one, other) = duplex(capacity);
+                (Box::new(one), Box::new(other))
+            },
+            both_ways: |one, other| Box::pin(copy_bidirectional(one, other)),
+            unblock: |object| Box::new(Unblock::new(object)),
             cancelled: |stream, buf, when| Box::pin(super::owned::cancelled(stream, buf, when)),
         }
     }
@@ -73,24 +92,38 @@ pub(crate) enum Kind {
     Async,
     /// `&Async<UnixStream>`.
     AsyncShared,
+    /// `net::unix::UnixStream`.
+    Unix,
 }
 
 impl Kind {
-    const ALL: [Kind; 6] =
-        [Kind::Tcp, Kind::TcpShared, Kind::TcpHalves, Kind::Halves, Kind::Async, Kind::AsyncShared];
+    const ALL: [Kind; 7] = [
+        Kind::Tcp,
+        Kind::TcpShared,
+        Kind::TcpHalves,
+        Kind::Halves,
+        Kind::Async,
+        Kind::AsyncShared,
+        Kind::Unix,
+    ];
 
-    fn is_over_descriptor(self) -> bool {
-        matches!(self, Kind::Async | Kind::AsyncShared)
+    /// What a runtime needs for it, beside TCP.
+    fn needs(self) -> Option<Cap> {
+        match self {
+            Kind::Async | Kind::AsyncShared => Some(Cap::Fd),
+            Kind::Unix => Some(Cap::Uds),
+            _ => None,
+        }
     }
 
     /// A stream of this kind, as it is, and its peer. The runtime is current.
     fn plain(self) -> io::Result<(AnyStream, Box<dyn Peer>)> {
-        if self.is_over_descriptor() {
+        if self.needs().is_some() {
             let (ours, theirs) = UnixStream::pair()?;
-            let ours = Async::new(ours)?;
             let stream: AnyStream = match self {
-                Kind::Async => Box::new(ours),
-                _ => Box::new(Shared(Arc::new(ours))),
+                Kind::Async => Box::new(Async::new(ours)?),
+                Kind::AsyncShared => Box::new(Shared(Arc::new(Async::new(ours)?))),
+                _ => Box::new(unix::UnixStream::try_from(ours)?),
             };
             return Ok((stream, Box::new(theirs)));
         }
@@ -128,7 +161,7 @@ pub(crate) fn each_kind<R>(
 {
     let calls = rt.calls::<IoCalls>();
     for kind in Kind::ALL {
-        if kind.is_over_descriptor() && !rig.has(Cap::Fd) {
+        if kind.needs().is_some_and(|cap| !rig.has(cap)) {
             continue;
         }
         let waiting_for = format!("{waiting_for} ({kind:?})");

@@ -21,6 +21,8 @@ use crate::twist::{AnyJoin, AnyOutput};
 /// Waits until it is let go, and tells where it is polled and dropped.
 pub struct Resident {
     seen: Arc<Seen>,
+    /// Whether each poll leads to the next.
+    is_awake: bool,
     _dropped: Tracked,
 }
 
@@ -46,7 +48,14 @@ impl Resident {
             may_end: AtomicBool::new(false),
             waker: Mutex::default(),
         });
-        (Resident { seen: seen.clone(), _dropped: tracked }, seen)
+        (Resident { seen: seen.clone(), is_awake: false, _dropped: tracked }, seen)
+    }
+
+    /// At home here, and needs no wakes: those from abroad are LOCAL-3's.
+    pub(super) fn awake() -> (Resident, Arc<Seen>) {
+        let (mut resident, seen) = Resident::new();
+        resident.is_awake = true;
+        (resident, seen)
     }
 }
 
@@ -75,7 +84,12 @@ impl Future for Resident {
         seen.polls.add();
         match seen.may_end.load(Ordering::SeqCst) {
             true => Poll::Ready(()),
-            false => Poll::Pending,
+            false => {
+                if self.is_awake {
+                    cx.waker().wake_by_ref();
+                }
+                Poll::Pending
+            }
         }
     }
 }

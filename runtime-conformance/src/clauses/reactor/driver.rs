@@ -19,7 +19,7 @@ const SPUN: Duration = Duration::from_millis(30);
 /// Or after this time, and then shows nothing.
 const WINDOW_MAX: Duration = Duration::from_secs(1);
 /// The share of a thread that spins beside it, above which a driver spins, too.
-const SHARE_MAX: f64 = 0.5;
+const SHARE_MAX: f64 = 0.25;
 
 /// REACTOR-9: a source that is ready or hung up, and that nobody awaits, costs nothing.
 ///

@@ -60,7 +60,7 @@ impl Storm {
 }
 
 /// How long a timer is, beside the storm: longer than a busy machine leaves the storm without a turn.
-const NAP: Duration = Duration::from_millis(400);
+const NAP: Duration = Duration::from_secs(1);
 const ROUNDS: usize = 200;
 /// How often the process has to have been interrupted for this to show anything.
 const INTERRUPTIONS_MIN: u64 = 5;
@@ -69,7 +69,7 @@ const INTERRUPTIONS_MIN: u64 = 5;
 /// cut short nor begun anew.
 ///
 /// Method: another process stops this one and lets it go on, all the time. Bytes go back and forth. Then
-/// a timer of 400 ms is not ready before its deadline, and ready while the storm goes on; nothing
+/// a timer of a second is not ready before its deadline, and ready while the storm goes on; nothing
 /// else happens meanwhile. The storm ends when all is done, so a wait that begins anew at each signal
 /// never ends.
 ///

@@ -7,6 +7,7 @@ use std::task::Poll;
 use std::thread;
 
 use super::steps::{byte_at, in_task, once, until_woken};
+use super::table::Table;
 use super::transport::{Accepts, Conn, Peer, Role, TcpCalls};
 use crate::rig::Rig;
 use crate::toolbox::within_watchdog;
@@ -149,7 +150,7 @@ mod limits {
 
 const DROPS: usize = 300;
 
-/// TCP-7: dropping a pending read loses no byte.
+/// Dropping a pending read loses no byte: TCP-7, and UNIX-1 again.
 ///
 /// Method: three hundred times, a read is polled while there is nothing; the peer sends the next byte
 /// of a sequence; and the read is dropped, every other time after it was woken. So the runtime knows of
@@ -158,50 +159,50 @@ const DROPS: usize = 300;
 ///
 /// If this fails, look for a read that takes bytes off the socket before it is ready, or that leaves
 /// an event with a waiter who is gone.
-pub(super) fn tcp_7_a_dropped_read_loses_nothing(rig: &Rig<'_>) {
-    let rt = rig.rt();
-    let calls = rt.calls::<TcpCalls>();
-    let ends = async move { Role::Connected.ends("TCP-7", &calls).await };
-    let (conn, peer) = in_task(rig, &rt, "TCP-7: a connection", ends);
+pub(crate) fn a_dropped_read_loses_nothing(table: Table<'_, '_>) {
+    let (id, transport) = (table.id, table.transport.clone());
+    let ends = async move { Role::Connected.ends(id, &*transport).await };
+    let (conn, peer) = in_task(table.rig, &table.rt, &format!("{id}: a connection"), ends);
     let (sender, next) = on_demand(peer);
-    in_task(rig, &rt, "TCP-7: a byte that was sent between dropped reads", async move {
+    let waiting_for = format!("{id}: a byte that was sent between dropped reads");
+    in_task(table.rig, &table.rt, &waiting_for, async move {
         for place in 0..DROPS {
             let mut byte = [0];
             let mut early = conn.read(&mut byte);
             let polled = once(&mut early).await;
-            assert!(polled.is_pending(), "TCP-7: before byte {place} was sent, a read: {polled:?}");
+            assert!(polled.is_pending(), "{id}: before byte {place} was sent, a read: {polled:?}");
             next.send_one();
             if place % 2 == 1 {
                 until_woken().await;
             }
             drop(early);
-            let byte = match dropped_read(&*conn).await {
+            let byte = match dropped_read(id, &*conn).await {
                 Some(byte) => byte,
-                None => read_one(&*conn).await,
+                None => read_one(id, &*conn).await,
             };
-            assert_eq!(byte, byte_at(place), "TCP-7: byte {place} of the sequence");
+            assert_eq!(byte, byte_at(place), "{id}: byte {place} of the sequence");
         }
     });
-    let joined = within_watchdog("TCP-7: the peer to end", || sender.join());
+    let joined = within_watchdog(&format!("{id}: the peer to end"), || sender.join());
     joined.expect("the peer sends what it is asked for");
-    rig.shutdown(rt);
+    table.end();
 }
 
 /// Polls a read once and drops it: what it gave, if it was ready.
-async fn dropped_read(conn: &dyn Conn) -> Option<u8> {
+async fn dropped_read(id: &str, conn: &dyn Conn) -> Option<u8> {
     let mut byte = [0];
     let polled = once(&mut conn.read(&mut byte)).await;
     match polled {
         Poll::Pending => None,
         Poll::Ready(Ok(1)) => Some(byte[0]),
-        Poll::Ready(other) => panic!("TCP-7: a read gave {other:?}"),
+        Poll::Ready(other) => panic!("{id}: a read gave {other:?}"),
     }
 }
 
-async fn read_one(conn: &dyn Conn) -> u8 {
+async fn read_one(id: &str, conn: &dyn Conn) -> u8 {
     let mut byte = [0];
     let read = conn.read(&mut byte).await;
-    assert!(matches!(read, Ok(1)), "TCP-7: a read gave {read:?}");
+    assert!(matches!(read, Ok(1)), "{id}: a read gave {read:?}");
     byte[0]
 }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::steps::in_task;
 use super::table::read_to_end;
-use super::transport::{Role, TcpCalls, std_pair};
+#[cfg(unix)]
+use super::transport::{Role, Transport};
+use super::transport::{TcpCalls, std_pair};
 use crate::rig::Rig;
 use crate::toolbox::Tally;
 
@@ -20,25 +22,31 @@ pub(super) fn tcp_8_sockets_are_close_on_exec_and_non_blocking(rig: &Rig<'_>) {
     let calls = rt.calls::<TcpCalls>();
     in_task(rig, &rt, "TCP-8: sockets of all origins", async move {
         let listener = calls.0.bind().await.unwrap_or_else(|e| panic!("TCP-8: a listener: {e}"));
-        check("Listening", listener.source());
-        for role in Role::ALL {
-            let (conn, _peer) = role.ends("TCP-8", &calls).await;
-            check(&format!("{role:?}"), conn.source());
-        }
+        check("TCP-8", "Listening", listener.source());
+        connections("TCP-8", &calls).await;
     });
     rig.shutdown(rt);
 }
 
+/// The same of connections, of all roles: TCP-8, and UNIX-1 again.
 #[cfg(unix)]
-fn check(what: &str, source: Option<std::os::fd::BorrowedFd<'_>>) {
+pub(crate) async fn connections(id: &str, transport: &dyn Transport) {
+    for role in Role::ALL {
+        let (conn, _peer) = role.ends(id, transport).await;
+        check(id, &format!("{role:?}"), conn.source());
+    }
+}
+
+#[cfg(unix)]
+fn check(id: &str, what: &str, source: Option<std::os::fd::BorrowedFd<'_>>) {
     use rustix::fs::{OFlags, fcntl_getfl};
     use rustix::io::{FdFlags, fcntl_getfd};
     let Some(source) = source else { return };
     let (mode, flags) = (fcntl_getfl(source), fcntl_getfd(source));
     let is_so = mode.is_ok_and(|mode| mode.contains(OFlags::NONBLOCK));
-    assert!(is_so, "TCP-8: a socket ({what}) is not non-blocking: {mode:?}");
+    assert!(is_so, "{id}: a socket ({what}) is not non-blocking: {mode:?}");
     let is_so = flags.is_ok_and(|flags| flags.contains(FdFlags::CLOEXEC));
-    assert!(is_so, "TCP-8: a socket ({what}) is not close-on-exec: {flags:?}");
+    assert!(is_so, "{id}: a socket ({what}) is not close-on-exec: {flags:?}");
 }
 
 /// TCP-8: a socket of std's in blocking mode does not stall the threads that run tasks.

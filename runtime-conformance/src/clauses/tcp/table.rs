@@ -26,7 +26,8 @@ pub(crate) struct Table<'r, 'a> {
 }
 
 impl Table<'_, '_> {
-    fn end(self) {
+    /// Ends the runtime.
+    pub(crate) fn end(self) {
         self.rig.shutdown(self.rt);
     }
 

@@ -16,14 +16,14 @@ use crate::clauses::tcp::transport::ANYWHERE;
 use crate::rig::Rig;
 
 /// A socket of the runtime's, and where it is.
-async fn bound(id: &str, calls: &UdpCalls) -> (Arc<dyn Datagrams>, SocketAddr) {
+pub(super) async fn bound(id: &str, calls: &UdpCalls) -> (Arc<dyn Datagrams>, SocketAddr) {
     let socket = calls.0.bind().await.unwrap_or_else(|error| panic!("{id}: a socket: {error}"));
     let at = socket.address().unwrap_or_else(|error| panic!("{id}: its address: {error}"));
     (socket, at)
 }
 
 /// A socket of std's, and where it is.
-fn std_socket(rig: &Rig<'_>) -> (UdpSocket, SocketAddr) {
+pub(super) fn std_socket(rig: &Rig<'_>) -> (UdpSocket, SocketAddr) {
     let socket = rig.setup("a socket of std's", UdpSocket::bind(ANYWHERE));
     let at = rig.setup("its address", socket.local_addr());
     (socket, at)
@@ -154,7 +154,7 @@ pub(super) fn udp_2_an_unreachable_peer_is_reported_and_survived(rig: &Rig<'_>) 
 /// A port at which nobody hears us: who has it listens to another peer alone. So nobody else can get
 /// it meanwhile.
 #[cfg(target_os = "linux")]
-fn a_deaf_port() -> (UdpSocket, SocketAddr) {
+pub(super) fn a_deaf_port() -> (UdpSocket, SocketAddr) {
     let socket = UdpSocket::bind(ANYWHERE).expect("a socket of std's");
     socket.connect("127.0.0.1:9").expect("a peer, who need not be there");
     let at = socket.local_addr().expect("its address");

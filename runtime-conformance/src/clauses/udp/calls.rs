@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use runtime_traits::net::UdpSocket;
+use runtime_traits::net::{Arrival, Outgoing, UdpSocket};
 
 use crate::clauses::tcp::transport::{ANYWHERE, Boxed};
 
@@ -34,6 +34,10 @@ pub trait Datagrams: Send + Sync {
     fn connect(&self, to: SocketAddr) -> Boxed<'_, ()>;
     /// `send`.
     fn send<'a>(&'a self, bytes: &'a [u8]) -> Boxed<'a, usize>;
+    /// `send_batch`.
+    fn send_batch<'a>(&'a self, batch: &'a [Outgoing<'a>]) -> Boxed<'a, usize>;
+    /// `recv_batch`.
+    fn recv_batch<'a, 'b: 'a>(&'a self, batch: &'a mut [Arrival<'b>]) -> Boxed<'a, usize>;
     /// `local_addr`.
     fn address(&self) -> io::Result<SocketAddr>;
 }
@@ -62,6 +66,14 @@ impl Datagrams for UdpSocket {
 
     fn send<'a>(&'a self, bytes: &'a [u8]) -> Boxed<'a, usize> {
         Box::pin(UdpSocket::send(self, bytes))
+    }
+
+    fn send_batch<'a>(&'a self, batch: &'a [Outgoing<'a>]) -> Boxed<'a, usize> {
+        Box::pin(UdpSocket::send_batch(self, batch))
+    }
+
+    fn recv_batch<'a, 'b: 'a>(&'a self, batch: &'a mut [Arrival<'b>]) -> Boxed<'a, usize> {
+        Box::pin(UdpSocket::recv_batch(self, batch))
     }
 
     fn address(&self) -> io::Result<SocketAddr> {

@@ -9,7 +9,7 @@ use crate::hooks::Dir;
 use crate::io;
 use crate::io::source::Registered;
 use crate::io::waiters::Who;
-use crate::io::{AsyncRead, AsyncWrite};
+use crate::io::{AsyncRead, AsyncReadUninit, AsyncWrite};
 
 /// Moves bytes by `op`; with an empty buffer that is done at once.
 fn poll_move(
@@ -70,6 +70,10 @@ where
         poll_move(source, Dir::Read, Who::Anyone, cx, empty, || (&*io).read_vectored(bufs))
     }
 }
+
+// A `Read` wants bytes that are initialised.
+impl<T: Read> AsyncReadUninit for Async<T> {}
+impl<T> AsyncReadUninit for &Async<T> where for<'a> &'a T: Read {}
 
 /// Closing flushes and, where it is a socket, ends the writing direction.
 impl<T: Write> AsyncWrite for Async<T> {

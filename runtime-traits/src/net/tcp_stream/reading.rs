@@ -1,19 +1,21 @@
 //! Reading from a [`TcpStream`] by inherent methods.
 
 use core::mem::MaybeUninit;
-use core::task::{Context, Poll, ready};
+use core::task::{Context, Poll};
 use std::vec::Vec;
 
 use super::TcpStream;
-use crate::hooks::{Dir, ReadCursor};
+use crate::hooks::ReadCursor;
 use crate::io;
 use crate::io::waiters::Who;
 use crate::net::ReadOwned;
-use crate::net::link::now;
 
 /// Reading.
 impl TcpStream {
     /// Reads what there is, at least one byte; `0` is the end, or an empty buffer.
+    ///
+    /// A peer that sends urgent data (`MSG_OOB`) is read up to there; what follows may have to wait until
+    /// it sends more.
     ///
     /// ```
     /// # use runtime_traits::{io, net::TcpStream};
@@ -32,11 +34,7 @@ impl TcpStream {
     ///
     /// The connection's; the runtime has ended.
     pub async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let poll = |who: Who<'_>, cx: &mut Context<'_>| {
-            let mut cursor = ReadCursor::new(buf);
-            self.link.poll_read(who, cx, &mut cursor).map_ok(|()| cursor.filled().len())
-        };
-        self.link.side(Dir::Read).wait(poll).await
+        self.link.read(buf).await
     }
 
     /// As [`read`](TcpStream::read), into bytes that need not be initialised. The first `n` are then.
@@ -57,11 +55,7 @@ impl TcpStream {
     ///
     /// As [`read`](TcpStream::read).
     pub async fn read_uninit(&self, buf: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
-        let poll = |who: Who<'_>, cx: &mut Context<'_>| {
-            let mut cursor = ReadCursor::uninit(buf);
-            self.link.poll_read(who, cx, &mut cursor).map_ok(|()| cursor.filled().len())
-        };
-        self.link.side(Dir::Read).wait(poll).await
+        self.link.read_uninit(buf).await
     }
 
     /// Reads into a cursor, for code that polls; nothing is filled at the end only, or if it is full.
@@ -97,14 +91,8 @@ impl TcpStream {
     /// # Errors
     ///
     /// `UnexpectedEof` if the stream ends first; as [`read`](TcpStream::read).
-    pub async fn read_exact(&self, mut buf: &mut [u8]) -> io::Result<()> {
-        while !buf.is_empty() {
-            match self.read(buf).await? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                n => buf = &mut buf[n..],
-            }
-        }
-        Ok(())
+    pub async fn read_exact(&self, buf: &mut [u8]) -> io::Result<()> {
+        self.link.read_exact(buf).await
     }
 
     /// Appends all that comes until the end; answers how much that was.
@@ -126,33 +114,7 @@ impl TcpStream {
     ///
     /// As [`read`](TcpStream::read).
     pub async fn read_to_end(&self, bytes: &mut Vec<u8>) -> io::Result<usize> {
-        let before = bytes.len();
-        loop {
-            if bytes.capacity() - bytes.len() < 32 {
-                bytes.reserve(bytes.len().max(1024));
-            }
-            let side = self.link.side(Dir::Read);
-            if side.wait(|who, cx| self.poll_append(who, cx, bytes)).await? == 0 {
-                return Ok(bytes.len() - before);
-            }
-        }
-    }
-
-    /// Reads into the spare capacity of `bytes`.
-    pub(in crate::net) fn poll_append(
-        &self,
-        who: Who<'_>,
-        cx: &mut Context<'_>,
-        bytes: &mut Vec<u8>,
-    ) -> Poll<io::Result<usize>> {
-        let mut cursor = ReadCursor::uninit(bytes.spare_capacity_mut());
-        ready!(self.link.poll_read(who, cx, &mut cursor))?;
-        let n = cursor.filled().len();
-        let len = bytes.len() + n;
-        // SAFETY: what a cursor has filled is initialised, and a link leaves us our own cursor (L1),
-        // over the spare capacity.
-        unsafe { bytes.set_len(len) };
-        Poll::Ready(Ok(n))
+        self.link.read_to_end(bytes).await
     }
 
     /// Reads without taking: the next read finds the same bytes.
@@ -173,11 +135,7 @@ impl TcpStream {
     ///
     /// As [`read`](TcpStream::read); `Unsupported` on a stream of the runtime's own making.
     pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let poll = |who: Who<'_>, cx: &mut Context<'_>| {
-            let mut cursor = ReadCursor::new(buf);
-            self.link.poll_peek(who, cx, &mut cursor).map_ok(|()| cursor.filled().len())
-        };
-        self.link.side(Dir::Read).wait(poll).await
+        self.link.peek(buf).await
     }
 
     /// Reads what is there already.
@@ -186,9 +144,7 @@ impl TcpStream {
     ///
     /// `WouldBlock` if there is nothing; as [`read`](TcpStream::read).
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let mut cursor = ReadCursor::new(buf);
-        now(self.link.side(Dir::Read).now(|who, cx| self.link.poll_read(who, cx, &mut cursor)))?;
-        Ok(cursor.filled().len())
+        self.link.try_read(buf)
     }
 
     /// Reads into the spare capacity of a buffer that goes along; on a runtime that completes
@@ -211,6 +167,6 @@ impl TcpStream {
     ///
     /// As [`read`](TcpStream::read).
     pub fn read_owned(&self, buf: Vec<u8>) -> ReadOwned<'_> {
-        ReadOwned::new(self, buf)
+        ReadOwned::new(&self.link, buf)
     }
 }

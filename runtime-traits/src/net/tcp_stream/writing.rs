@@ -3,10 +3,8 @@
 use std::vec::Vec;
 
 use super::TcpStream;
-use crate::hooks::Dir;
 use crate::io;
 use crate::net::WriteOwned;
-use crate::net::link::now;
 
 /// Writing.
 impl TcpStream {
@@ -27,8 +25,7 @@ impl TcpStream {
     ///
     /// The connection's; the runtime has ended.
     pub async fn write(&self, buf: &[u8]) -> io::Result<usize> {
-        let bufs = [io::IoSlice::new(buf)];
-        self.link.side(Dir::Write).wait(|who, cx| self.link.poll_write(who, cx, &bufs)).await
+        self.link.write(buf).await
     }
 
     /// Writes all of the bytes.
@@ -47,14 +44,8 @@ impl TcpStream {
     /// # Errors
     ///
     /// `WriteZero` if nothing is taken any more; as [`write`](TcpStream::write).
-    pub async fn write_all(&self, mut buf: &[u8]) -> io::Result<()> {
-        while !buf.is_empty() {
-            match self.write(buf).await? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                n => buf = &buf[n..],
-            }
-        }
-        Ok(())
+    pub async fn write_all(&self, buf: &[u8]) -> io::Result<()> {
+        self.link.write_all(buf).await
     }
 
     /// Waits until what was written has left this process, and tells if that failed.
@@ -77,7 +68,7 @@ impl TcpStream {
     ///
     /// Those of earlier writes.
     pub async fn flush(&self) -> io::Result<()> {
-        self.link.side(Dir::Write).wait(|who, cx| self.link.poll_flush(who, cx)).await
+        self.link.flush().await
     }
 
     /// Writes what can be written at once.
@@ -86,8 +77,7 @@ impl TcpStream {
     ///
     /// `WouldBlock` if there is no room; as [`write`](TcpStream::write).
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        let bufs = [io::IoSlice::new(buf)];
-        now(self.link.side(Dir::Write).now(|who, cx| self.link.poll_write(who, cx, &bufs)))
+        self.link.try_write(buf)
     }
 
     /// Writes some of the bytes of a buffer that goes along; on a runtime that completes operations
@@ -109,6 +99,6 @@ impl TcpStream {
     ///
     /// As [`write`](TcpStream::write).
     pub fn write_owned(&self, buf: Vec<u8>) -> WriteOwned<'_> {
-        WriteOwned::new(self, buf)
+        WriteOwned::new(&self.link, buf)
     }
 }

@@ -20,7 +20,7 @@ impl UdpSocket {
     ///
     /// The system's.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        match &self.0 {
+        match &self.kind {
             Kind::Object { socket, .. } => socket.local_addr(),
             Kind::Ready(_) => self.with_socket(|socket| socket.local_addr().and_then(sys::ip)),
         }
@@ -37,7 +37,7 @@ impl UdpSocket {
 
     /// The socket beneath, if there is one.
     pub fn as_source(&self) -> Option<BorrowedSource<'_>> {
-        match &self.0 {
+        match &self.kind {
             Kind::Ready(source) => Some(borrow(source.source())),
             Kind::Object { socket, .. } => socket.source(),
         }
@@ -169,13 +169,17 @@ impl UdpSocket {
         self.with_socket(|socket| socket.leave_multicast_v6(group, interface))
     }
 
-    /// The error that is pending on the socket; it is no longer pending then.
+    /// The error that is pending on the socket, or that stopped a batch; it is no longer pending
+    /// then.
     ///
     /// # Errors
     ///
     /// The system's; `Unsupported` without a socket.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.with_socket(|socket| socket.take_error())
+        match self.late.take() {
+            Some(error) => Ok(Some(error)),
+            None => self.with_socket(|socket| socket.take_error()),
+        }
     }
 
     fn with_socket<R>(&self, f: impl FnOnce(&SockRef<'_>) -> io::Result<R>) -> io::Result<R> {
@@ -203,7 +207,7 @@ impl TryFrom<UdpSocket> for std::net::UdpSocket {
     type Error = io::Error;
 
     fn try_from(socket: UdpSocket) -> io::Result<std::net::UdpSocket> {
-        let source = match &socket.0 {
+        let source = match &socket.kind {
             Kind::Ready(source) => source.source().clone(),
             Kind::Object { .. } => return Err(no_socket()),
         };

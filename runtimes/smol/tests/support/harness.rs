@@ -79,7 +79,11 @@ impl Harness for Smol {
             Cap::Fd,
             Cap::Tcp,
             Cap::Udp,
+            Cap::Uds,
+            Cap::Fs,
             Cap::Io,
+            Cap::Proc,
+            Cap::Sig,
             Cap::Local,
             Cap::Mt,
         ];

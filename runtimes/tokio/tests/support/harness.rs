@@ -55,7 +55,13 @@ impl Harness for Tokio {
             Cap::Fd,
             Cap::Tcp,
             Cap::Udp,
+            Cap::Uds,
+            Cap::Fs,
             Cap::Io,
+            Cap::Proc,
+            Cap::Sig,
+            #[cfg(target_os = "linux")]
+            Cap::Fork,
             Cap::Local,
             Cap::Mt,
         ];

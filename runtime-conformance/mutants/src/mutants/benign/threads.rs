@@ -10,6 +10,7 @@ use std::thread;
 
 use runtime_conformance::twist::{AnyFuture, AnyJoin, AnyOutput, Twist, fired};
 use runtime_conformance::{Cap, Subject};
+use runtime_traits::hooks::Locals;
 use runtime_traits::{BlockOnError, Handle, JoinError, Refused};
 
 use crate::erased::{Join, OnJoin, OnPoll, poll, wrapped};
@@ -65,7 +66,9 @@ impl OnPoll for OnAThread {
     fn poll(&mut self, future: &mut Option<AnyFuture>, cx: &mut Context<'_>) -> Poll<AnyOutput> {
         fired();
         let (rt, waker) = (&self.0, cx.waker());
-        let mut poll = || rt.enter(|| poll(future, &mut Context::from_waker(waker)));
+        let locals = Locals::with_current(Locals::clone);
+        let mut poll =
+            || rt.enter(|| locals.scope(|| poll(future, &mut Context::from_waker(waker))));
         let polled = thread::scope(|scope| {
             let there = || {
                 IN_POLL.set(true);

@@ -3,13 +3,14 @@
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
 use runtime_conformance::toolbox::Random;
 use runtime_conformance::twist::{AnyFuture, AnyJoin, AnyLocal, AnyOutput, Twist, fired};
+use runtime_traits::hooks::Locals;
 use runtime_traits::task::spawn_local;
 use runtime_traits::{Handle, JoinError};
 
@@ -19,13 +20,13 @@ use crate::mutant::Mutant;
 pub(crate) const VARIANTS: &[Mutant] = &[
     Mutant::twist("E-1", "Each wake leads to one poll too many.", || Arc::new(PollsTwice)),
     Mutant::twist("E-9", "Wakes are passed on by a helper thread, 0 to 5 ms later.", || {
-        Arc::new(WakesLater::default())
+        Arc::new(WakesLater(Helper::new()))
     }),
     Mutant::twist("E-10", "Futures are dropped on a thread that does nothing else.", || {
         Arc::new(Reaps)
     }),
     Mutant::twist("E-12", "Aborts are carried out by a helper thread, a little later.", || {
-        Arc::new(AbortsLater)
+        Arc::new(AbortsLater(Helper::new()))
     }),
 ];
 
@@ -67,45 +68,65 @@ impl OnPoll for Again {
     }
 }
 
-// ── E-9 ─────────────────────────────────────────────────────────────────────────────────────────
+// ── E-9, E-12: a helper ─────────────────────────────────────────────────────────────────────────
 
-/// The helper ends when the runtime and all of its wakers are gone.
-#[derive(Default)]
-struct WakesLater(OnceLock<Sender<Arc<Later>>>);
+/// How long a helper takes at the most, in µs.
+const LATE: u64 = 5_000;
 
-impl WakesLater {
-    fn helper(&self) -> Sender<Arc<Later>> {
-        let start = || {
-            let (helper, wakes) = channel();
-            thread::spawn(move || pass_on(wakes));
-            helper
-        };
-        self.0.get_or_init(start).clone()
+/// Starts a thread that does later what it is told. It ends when nobody can tell it any more.
+struct Helper<T>(Mutex<Option<Sender<T>>>);
+
+impl<T: Send + 'static> Helper<T> {
+    fn new() -> Helper<T> {
+        Helper(Mutex::new(None))
+    }
+
+    /// Who is told; `None` where the system has no thread for it.
+    fn sender(&self, work: fn(T)) -> Option<Sender<T>> {
+        let mut helper = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if helper.is_none() {
+            let (tell, told) = channel();
+            let started = thread::Builder::new().spawn(move || work_later(told, work));
+            *helper = started.is_ok().then_some(tell);
+        }
+        helper.clone()
     }
 }
 
-fn pass_on(wakes: Receiver<Arc<Later>>) {
+fn work_later<T>(told: Receiver<T>, work: fn(T)) {
     let mut random = Random::new(9);
-    while let Ok(first) = wakes.recv() {
-        thread::sleep(Duration::from_micros(random.below(5_000)));
-        for waker in std::iter::once(first).chain(wakes.try_iter()) {
-            fired();
-            waker.on_its_way.store(false, Ordering::SeqCst);
-            waker.to.wake_by_ref();
-        }
+    while let Ok(first) = told.recv() {
+        thread::sleep(Duration::from_micros(random.below(LATE))); // being late is the variant
+        std::iter::once(first).chain(told.try_iter()).for_each(work);
     }
+}
+
+// ── E-9 ─────────────────────────────────────────────────────────────────────────────────────────
+
+struct WakesLater(Helper<Arc<Later>>);
+
+impl WakesLater {
+    fn waker(&self) -> LazyWaker {
+        LazyWaker { helper: self.0.sender(pass_on), waker: None }
+    }
+}
+
+fn pass_on(waker: Arc<Later>) {
+    fired();
+    waker.on_its_way.store(false, Ordering::SeqCst);
+    waker.to.wake_by_ref();
 }
 
 impl Twist for WakesLater {
     fn spawn(&self, rt: &Handle, mut future: AnyFuture) -> Box<dyn AnyJoin> {
-        let mut waker = LazyWaker { helper: self.helper(), waker: None };
+        let mut waker = self.waker();
         Box::new(rt.spawn(poll_fn(move |cx| {
             future.as_mut().poll(&mut Context::from_waker(&waker.get(cx)))
         })))
     }
 
     fn spawn_local(&self, rt: &Handle, mut future: AnyLocal) -> Box<dyn AnyJoin> {
-        let mut waker = LazyWaker { helper: self.helper(), waker: None };
+        let mut waker = self.waker();
         Box::new(rt.enter(|| {
             spawn_local(poll_fn(move |cx| {
                 future.as_mut().poll(&mut Context::from_waker(&waker.get(cx)))
@@ -116,16 +137,16 @@ impl Twist for WakesLater {
 
 /// Made at the first poll: a task keeps its waker.
 struct LazyWaker {
-    helper: Sender<Arc<Later>>,
+    helper: Option<Sender<Arc<Later>>>,
     waker: Option<Arc<Later>>,
 }
 
 impl LazyWaker {
     fn get(&mut self, cx: &Context<'_>) -> Waker {
+        let Some(helper) = &self.helper else { return cx.waker().clone() };
         let new = || {
-            let helper = Mutex::new(self.helper.clone());
-            let on_its_way = AtomicBool::new(false);
-            Arc::new(Later { to: cx.waker().clone(), helper, on_its_way })
+            let (to, helper) = (cx.waker().clone(), helper.clone());
+            Arc::new(Later { to, helper, on_its_way: AtomicBool::new(false) })
         };
         self.waker.get_or_insert_with(new).clone().into()
     }
@@ -133,7 +154,7 @@ impl LazyWaker {
 
 struct Later {
     to: Waker,
-    helper: Mutex<Sender<Arc<Later>>>,
+    helper: Sender<Arc<Later>>,
     on_its_way: AtomicBool,
 }
 
@@ -144,8 +165,7 @@ impl Wake for Later {
 
     fn wake_by_ref(self: &Arc<Self>) {
         if !self.on_its_way.swap(true, Ordering::SeqCst) {
-            let helper = self.helper.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let _ = helper.send(self.clone()); // the helper is there as long as a sender is
+            let _ = self.helper.send(self.clone()); // the helper is there as long as a sender is
         }
     }
 }
@@ -167,9 +187,10 @@ impl Reaper {
     fn reap(&self, future: &mut Option<AnyFuture>) {
         let Some(future) = future.take() else { return };
         fired();
-        let rt = self.0.clone();
+        let (rt, locals) = (self.0.clone(), Locals::with_current(Locals::clone));
         // Where the system has no thread, `spawn` drops it here.
-        let reaper = thread::Builder::new().spawn(move || rt.enter(|| drop(future)));
+        let there = move || rt.enter(|| locals.scope(|| drop(future)));
+        let reaper = thread::Builder::new().spawn(there);
         if let Some(Err(payload)) = reaper.ok().map(|reaper| reaper.join()) {
             std::panic::resume_unwind(payload);
         }
@@ -196,31 +217,40 @@ impl OnPoll for Reaper {
 
 // ── E-12 ────────────────────────────────────────────────────────────────────────────────────────
 
-struct AbortsLater;
+struct AbortsLater(Helper<Shared>);
+
+impl AbortsLater {
+    fn slow(&self, inner: Box<dyn AnyJoin>) -> Box<dyn AnyJoin> {
+        let helper = self.0.sender(|join| lock(&join).abort());
+        Box::new(Slow { inner: Arc::new(Mutex::new(inner)), helper })
+    }
+}
 
 impl Twist for AbortsLater {
     fn spawn(&self, rt: &Handle, future: AnyFuture) -> Box<dyn AnyJoin> {
-        Box::new(Slow(Arc::new(Mutex::new(Box::new(rt.spawn(future))))))
+        self.slow(Box::new(rt.spawn(future)))
     }
 
     fn spawn_local(&self, rt: &Handle, future: AnyLocal) -> Box<dyn AnyJoin> {
-        let inner = Box::new(rt.enter(|| spawn_local(future)));
-        Box::new(Slow(Arc::new(Mutex::new(inner))))
+        self.slow(Box::new(rt.enter(|| spawn_local(future))))
     }
 }
 
 /// A handle that a helper may hold too.
-struct Slow(Arc<Mutex<Box<dyn AnyJoin>>>);
+type Shared = Arc<Mutex<Box<dyn AnyJoin>>>;
 
-impl Slow {
-    fn lock(&self) -> MutexGuard<'_, Box<dyn AnyJoin>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+struct Slow {
+    inner: Shared,
+    helper: Option<Sender<Shared>>,
+}
+
+fn lock(join: &Shared) -> MutexGuard<'_, Box<dyn AnyJoin>> {
+    join.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl AnyJoin for Slow {
     fn poll_join(&mut self, cx: &mut Context<'_>) -> Poll<Result<AnyOutput, JoinError>> {
-        self.lock().poll_join(cx)
+        lock(&self.inner).poll_join(cx)
     }
 
     fn abort(&self) {
@@ -228,15 +258,12 @@ impl AnyJoin for Slow {
         if self.is_finished() {
             return;
         }
+        let Some(helper) = &self.helper else { return lock(&self.inner).abort() };
         fired();
-        let inner = Slow(self.0.clone());
-        thread::spawn(move || {
-            thread::sleep(Duration::from_millis(2));
-            inner.lock().abort();
-        });
+        let _ = helper.send(self.inner.clone()); // the helper is there as long as a sender is
     }
 
     fn is_finished(&self) -> bool {
-        self.lock().is_finished()
+        lock(&self.inner).is_finished()
     }
 }

@@ -1,4 +1,4 @@
-//! Pools that are wrong: M-BLOCKING-5 and M-BLOCKING-7.
+//! Pools that are wrong: M-BLOCKING-5, M-BLOCKING-7, M-BLOCKING-9 and M-BLOCKING-10.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -6,8 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use runtime_conformance::twist::fired;
-use runtime_traits::Refused;
 use runtime_traits::hooks::{Blocking, Kind, Task};
+use runtime_traits::task::spawn_blocking;
+use runtime_traits::{Handle, Refused};
 
 use super::KEEP_ALIVE;
 
@@ -99,5 +100,96 @@ impl Blocking for Strands {
             }
         }
         Ok(())
+    }
+}
+
+/// The pool beneath.
+fn beneath(inner: &Handle) -> &dyn Blocking {
+    inner.runtime().blocking().expect("looked at when this was made")
+}
+
+/// Leaves dedicated closures to the pool beneath.
+pub(super) struct ButDedicated<B>(pub(super) Handle, pub(super) B);
+
+impl<B: Blocking> Blocking for ButDedicated<B> {
+    fn spawn(&self, job: Task, kind: Kind) -> Result<(), (Task, Refused)> {
+        match kind {
+            Kind::Dedicated => beneath(&self.0).spawn(job, kind),
+            _ => self.1.spawn(job, kind),
+        }
+    }
+}
+
+/// Knows of no dedicated closures.
+pub(super) struct LongAtMost(pub(super) Handle);
+
+impl Blocking for LongAtMost {
+    fn spawn(&self, job: Task, kind: Kind) -> Result<(), (Task, Refused)> {
+        let kind = match kind {
+            Kind::Dedicated => {
+                fired();
+                Kind::LongIo
+            }
+            other => other,
+        };
+        beneath(&self.0).spawn(job, kind)
+    }
+}
+
+/// How many there may be in the one lane.
+const LANE: usize = 16;
+
+/// Lets so many at a time into the pool beneath, of whatever kind.
+pub(super) struct OneLane {
+    inner: Handle,
+    queue: Arc<Mutex<Queue>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Task>,
+    running: usize,
+}
+
+impl OneLane {
+    pub(super) fn new(inner: Handle) -> OneLane {
+        OneLane { inner, queue: Arc::default() }
+    }
+}
+
+fn queue(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Blocking for OneLane {
+    fn spawn(&self, job: Task, _: Kind) -> Result<(), (Task, Refused)> {
+        {
+            let mut queue = queue(&self.queue);
+            queue.waiting.push_back(job);
+            if queue.running == LANE {
+                fired();
+                return Ok(());
+            }
+            queue.running += 1;
+        }
+        let lane = self.queue.clone();
+        drop(self.inner.enter(|| spawn_blocking(move || work(&lane))));
+        Ok(())
+    }
+}
+
+/// Runs jobs until none waits.
+fn work(lane: &Mutex<Queue>) {
+    loop {
+        let job = {
+            let mut queue = queue(lane);
+            let job = queue.waiting.pop_front();
+            queue.running -= usize::from(job.is_none());
+            job
+        };
+        match job {
+            Some(job) => drop(job.into_runnable().run()),
+            None => return,
+        }
     }
 }

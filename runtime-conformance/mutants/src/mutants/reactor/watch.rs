@@ -15,10 +15,10 @@ use rustix::net::{AddressFamily, SocketType, getsockname, sockopt};
 use crate::decorate::Decorated;
 
 /// The system call.
-pub(super) type Op<'o> = &'o mut dyn FnMut() -> io::Result<After>;
+pub(in crate::mutants) type Op<'o> = &'o mut dyn FnMut() -> io::Result<After>;
 
 /// What is different about some sources. Each default body passes on.
-pub(super) trait Fault: Send + Sync + 'static {
+pub(in crate::mutants) trait Fault: Send + Sync + 'static {
     /// What is remembered of a source.
     type State: Default + Send + Sync + 'static;
 
@@ -49,9 +49,9 @@ pub(super) trait Fault: Send + Sync + 'static {
 }
 
 /// A source that is being watched.
-pub(super) struct Watched<S> {
+pub(in crate::mutants) struct Watched<S> {
     source: Weak<OwnedFd>,
-    pub(super) state: S,
+    pub(in crate::mutants) state: S,
 }
 
 impl<S> Watched<S> {
@@ -67,6 +67,11 @@ impl<S> Watched<S> {
     pub(super) fn readable(&self) -> u64 {
         let source = self.source.upgrade();
         source.and_then(|source| rustix::io::ioctl_fionread(source).ok()).unwrap_or_default()
+    }
+
+    /// The descriptor itself, if it is there.
+    pub(in crate::mutants) fn source(&self) -> Option<Source> {
+        self.source.upgrade()
     }
 
     /// Whether it is gone.
@@ -93,10 +98,10 @@ pub(super) fn is_pipe(source: &Source) -> bool {
 }
 
 /// A twist that puts a fault around the reactor.
-pub(super) struct Faulty<F>(fn() -> F);
+pub(in crate::mutants) struct Faulty<F>(fn() -> F);
 
 impl<F: Fault> Faulty<F> {
-    pub(super) fn twist(make: fn() -> F) -> Arc<dyn Twist> {
+    pub(in crate::mutants) fn twist(make: fn() -> F) -> Arc<dyn Twist> {
         Arc::new(Faulty(make))
     }
 }

@@ -10,7 +10,7 @@ use runtime_conformance::clauses::tcp::transport::{
 use runtime_traits::hooks::BorrowedSource;
 
 /// What is different about a connection. Each default body passes on.
-pub(super) trait OnConn: Send + Sync + 'static {
+pub(crate) trait OnConn: Send + Sync + 'static {
     fn read<'a>(&'a self, conn: &'a dyn Conn, buf: &'a mut [u8]) -> Boxed<'a, usize> {
         conn.read(buf)
     }
@@ -25,10 +25,10 @@ pub(super) trait OnConn: Send + Sync + 'static {
 }
 
 /// The calls of the group, with a new `W` in every connection.
-pub(super) struct Wrapped<W: OnConn>(pub(super) fn() -> W);
+pub(crate) struct Wrapped<W: OnConn>(pub(crate) fn() -> W);
 
 impl<W: OnConn> Wrapped<W> {
-    fn around(make: fn() -> W, conn: Box<dyn Conn>) -> Box<dyn Conn> {
+    pub(crate) fn around(make: fn() -> W, conn: Box<dyn Conn>) -> Box<dyn Conn> {
         Box::new(Different { conn: conn.into(), with: make().into() })
     }
 }

@@ -14,9 +14,14 @@
 //! - **Time passes**: sleeps with a limit end by themselves. Then a worker that hangs in a poll must
 //!   be stood in for, with the jobs behind it, the driver and the timers.
 //!
+//! `nobodys` has tasks that no thread has as its own yet, `pool` the blocking pool.
+//!
 //! A failure prints a schedule; `shuttle::replay` runs it again. `SHUTTLE_ITERATIONS` sets how many
 //! schedules each model tries.
 #![cfg(shuttle)]
+
+mod nobodys;
+mod pool;
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -26,8 +31,8 @@ use std::time::Duration;
 
 use runtime_default::parts::{Clock, Pool, PoolConfig, Timers};
 use runtime_default::{Builder, Runtime, model};
-use runtime_traits::hooks::{Key, Timer};
-use runtime_traits::task::{JoinHandle, spawn, spawn_blocking, spawn_local, yield_now};
+use runtime_traits::hooks::{Key, Kind, Timer};
+use runtime_traits::task::{JoinHandle, spawn, spawn_blocking, spawn_local, spawn_with, yield_now};
 use runtime_traits::time::{Instant, sleep};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::sync::atomic::AtomicBool;
@@ -524,108 +529,4 @@ impl Wake for Fired {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, SeqCst);
     }
-}
-
-// ── the blocking pool ───────────────────────────────────────────────────────────────────────
-
-type Job = Box<dyn FnOnce() + Send>;
-
-fn pool(max_threads: usize) -> Pool<Job> {
-    Pool::new(PoolConfig {
-        max_threads,
-        keep_alive: Duration::from_millis(1),
-        name: Arc::new(|number| format!("pool-{number}")),
-        on_start: None,
-        on_stop: Some(Arc::new(thread::yield_now)),
-        run: |job| {
-            job();
-            None
-        },
-    })
-}
-
-/// Two threads submit while the pool's threads come and go.
-fn jobs_of_a_pool(time: Time, max_threads: usize) {
-    explore(time, move || {
-        let pool = Arc::new(pool(max_threads));
-        let tally = Tally::default();
-        let submitters = [0, 1].map(|_| {
-            let (pool, tally) = (pool.clone(), tally.clone());
-            thread::spawn(move || {
-                for _ in 0..2 {
-                    let tally = tally.clone();
-                    assert!(pool.submit(Box::new(move || tally.add())).is_ok());
-                }
-            })
-        });
-        tally.wait_for(4);
-        submitters.into_iter().for_each(|submitter| submitter.join().unwrap());
-        assert!(pool.close().is_empty());
-        assert!(pool.join(None));
-    });
-}
-
-/// Jobs of several turns, as those of an executor: whoever is asleep when one is given back need not
-/// be woken.
-#[test]
-fn jobs_that_are_given_back_run_again() {
-    explore(Time::StandsStill, || {
-        let pool = Pool::new(PoolConfig {
-            max_threads: 2,
-            keep_alive: Duration::MAX,
-            name: Arc::new(|number| format!("pool-{number}")),
-            on_start: None,
-            on_stop: None,
-            run: |(left, tally): (usize, Tally)| {
-                tally.add();
-                (left > 1).then(|| (left - 1, tally))
-            },
-        });
-        let tally = Tally::default();
-        for turns in [2, 1, 2] {
-            assert!(pool.submit((turns, tally.clone())).is_ok());
-        }
-        tally.wait_for(5);
-        assert!(pool.close().is_empty());
-        assert!(pool.join(None));
-    });
-}
-
-#[test]
-fn a_thread_that_never_retires_runs_all_jobs() {
-    jobs_of_a_pool(Time::StandsStill, 1);
-}
-
-#[test]
-fn a_thread_that_retires_strands_no_job() {
-    jobs_of_a_pool(Time::Passes, 1);
-}
-
-#[test]
-fn threads_that_retire_strand_no_job() {
-    jobs_of_a_pool(Time::Passes, 2);
-}
-
-/// A job that races with `close` is run, given back or refused: one of them, once.
-#[test]
-fn a_job_that_races_with_close_is_run_or_given_back() {
-    explore(Time::Passes, || {
-        let pool = Arc::new(pool(1));
-        let ran = Arc::new(Count::new(0));
-        let submitter = {
-            let (pool, ran) = (pool.clone(), ran.clone());
-            thread::spawn(move || {
-                let submit = || {
-                    let ran = ran.clone();
-                    pool.submit(Box::new(move || _ = ran.fetch_add(1, SeqCst))).is_err()
-                };
-                (0..3).filter(|_| submit()).count()
-            })
-        };
-        let back = pool.close().len();
-        assert!(pool.join(None));
-        let refused = submitter.join().unwrap();
-        assert!(pool.join(None));
-        assert_eq!(ran.load(SeqCst) + back + refused, 3);
-    });
 }
