@@ -12,6 +12,7 @@ use runtime_traits::fs::{self, File};
 use runtime_traits::io::{self, AsyncWrite};
 use runtime_traits::process::Command;
 use runtime_traits::task::yield_now;
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -158,7 +159,8 @@ on_every_runtime! {
         let mut three = [0; 3];
         reader.read_exact(&mut three).unwrap();
         assert_eq!(&three, b"abc");
-        drop((reader, fifo));
+        leave_without_reader(&path, reader);
+        drop(fifo);
         // Whoever does not want to wait says so to the system.
         let mut at_once = File::options();
         at_once.write(true).custom_flags(OFlags::NONBLOCK.bits() as i32);
@@ -175,13 +177,23 @@ on_every_runtime! {
         file.write_all(b"abc").await.unwrap();
         let mut three = [0; 3];
         reader.read_exact(&mut three).unwrap();
-        drop(reader);
+        leave_without_reader(&path, reader);
         assert_eq!(file.write(b"x").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
         write_behind(&file, b"abc").await.unwrap();
         for _ in 0..2 {
             assert_eq!(file.flush().await.unwrap_err().kind(), ErrorKind::BrokenPipe);
         }
     }
+}
+
+/// Drops the last reader, and waits: another test's child has a copy of it from its `fork` to its `exec`.
+fn leave_without_reader(path: &Path, reader: std_fs::File) {
+    let writer = std_fs::OpenOptions::new().write(true).open(path).unwrap();
+    drop(reader);
+    // No event is asked for: that the other end is gone is told always.
+    let mut events = [PollFd::new(&writer, PollFlags::empty())];
+    poll(&mut events, None).unwrap();
+    assert_eq!(events[0].revents(), PollFlags::ERR);
 }
 
 /// A FIFO's both ends in one file, of the kind that answers `EAGAIN` instead of waiting.
