@@ -1,9 +1,8 @@
 //! A join handle off the home thread of its task.
 //!
 //! It may not fill the join slot, which the owner reads without asking anybody. So it says what it
-//! wants (`away`), and where it waits it leaves a *relay* for the owner to wake: the first time in the
-//! ask slot of the cell, from where the owner moves it to the join slot. From then on the handle
-//! changes the waker inside the relay, wherever it is.
+//! wants (`away`), and where it waits it leaves a *relay* in the cell, for the owner to wake. From then
+//! on it changes the waker inside the relay.
 //!
 //! The outcome is the handle's once it sees `DONE` (T1); that it does by itself, as at home.
 
@@ -14,109 +13,156 @@ use core::task::Waker;
 
 use super::away::Away;
 use super::cell::{Raw, drop_quietly};
-use super::local::{ask_slot, away, away_of, tell};
+use super::local::{away, away_of, relay_of, tell};
 use crate::hooks::Why;
-use crate::sync::Lock;
+use crate::sync::{Lock, UnsafeCell};
 
-/// What a join handle has left abroad.
-pub(super) struct Abroad(Option<Arc<Relay>>);
+/// Where a handle leaves its relay, in the cell. It writes there before it says `ASK` and, unless that
+/// was heard, after it; from then on until the cell is freed everybody may read (O6).
+pub(super) struct RelaySlot(UnsafeCell<Option<Arc<Relay>>>);
 
-impl Abroad {
-    pub(super) fn new() -> Abroad {
-        Abroad(None)
-    }
-
-    /// Where the handle speaks, if it may not touch the state: abroad, and wherever the owner may have
-    /// its relay.
-    ///
-    /// # Safety
-    ///
-    /// The cell is alive for `'a`.
+impl RelaySlot {
     #[inline]
-    unsafe fn away<'a>(&self, raw: Raw) -> Option<&'a Away> {
-        // SAFETY: alive, says the caller.
-        unsafe { if self.0.is_some() { away_of(raw) } else { away(raw) } }
+    pub(super) fn new() -> RelaySlot {
+        RelaySlot(UnsafeCell::new(None))
     }
 
-    /// Asks the task to stop; `false`: that is to be done as everybody does it.
+    /// A waker of the relay, for the owner.
     ///
     /// # Safety
     ///
-    /// The caller is the handle.
-    pub(super) unsafe fn abort(&self, raw: Raw) -> bool {
-        // SAFETY: the handle keeps the cell alive.
-        unsafe { self.away(raw).is_some_and(|away| tell(raw, away.abort(), Why::Cancelled)) }
+    /// The caller has received `ASK`.
+    pub(super) unsafe fn waker(&self) -> Waker {
+        // SAFETY: `ASK` was heard, so nobody writes.
+        unsafe { self.relay() }.expect("it is there before `ASK` is said").clone().into()
     }
 
-    /// Waits for the end with `waker`, since that was not seen: whether it has to. `None`: as everybody
-    /// does.
+    /// # Safety
+    ///
+    /// The caller is the handle, or has received `ASK`.
+    #[inline]
+    unsafe fn relay(&self) -> Option<&Arc<Relay>> {
+        // SAFETY: nobody writes but the handle, and that only before it says something.
+        self.0.with(|relay| unsafe { (*relay).as_ref() })
+    }
+
+    /// # Safety
+    ///
+    /// The caller is the handle, and `ASK` was not heard.
+    unsafe fn replace(&self, relay: Option<Arc<Relay>>) -> Option<Arc<Relay>> {
+        // SAFETY: nobody else reads or writes, says the caller.
+        self.0.with_mut(|slot| unsafe { mem::replace(&mut *slot, relay) })
+    }
+
+    /// Empties it, for a cell that is about to be freed. What is in the relay was forgotten or woken.
     ///
     /// # Safety
     ///
-    /// The caller is the handle.
-    pub(super) unsafe fn wait(&mut self, raw: Raw, waker: &Waker) -> Option<bool> {
-        // SAFETY: the handle keeps the cell alive.
-        let away = unsafe { self.away(raw) }?;
-        match &self.0 {
+    /// Nobody else holds the cell.
+    #[inline]
+    pub(super) unsafe fn clear(&self) {
+        // SAFETY: nobody else reads or writes, says the caller.
+        self.0.with_mut(|slot| unsafe { *slot = None });
+    }
+}
+
+/// Where the handle speaks, if it may not touch the state: abroad, and wherever the owner may have its
+/// relay.
+///
+/// # Safety
+///
+/// The cell is alive for `'a`, and the caller its handle.
+#[inline]
+unsafe fn far<'a>(raw: Raw) -> Option<&'a Away> {
+    // SAFETY: alive, says the caller, who is the handle.
+    unsafe {
+        let away_of = away_of(raw)?;
+        if relay_of(raw).relay().is_some() { Some(away_of) } else { away(raw) }
+    }
+}
+
+/// Asks the task to stop; `false`: that is to be done as everybody does it.
+///
+/// # Safety
+///
+/// The caller is the handle.
+pub(super) unsafe fn abort(raw: Raw) -> bool {
+    // SAFETY: the handle keeps the cell alive.
+    unsafe { far(raw).is_some_and(|away| tell(raw, away.abort(), Why::Cancelled)) }
+}
+
+/// Waits for the end with `waker`, since that was not seen: whether it has to. `None`: as everybody
+/// does.
+///
+/// # Safety
+///
+/// The caller is the handle, by an exclusive reference.
+pub(super) unsafe fn wait(raw: Raw, waker: &Waker) -> Option<bool> {
+    // SAFETY: the handle keeps the cell alive.
+    unsafe {
+        let away = far(raw)?;
+        match relay_of(raw).relay() {
             Some(relay) => Some(relay.wait(waker)),
-            // SAFETY: passed on.
-            None => unsafe { self.ask(raw, away, waker) },
+            None => ask(raw, away, waker),
         }
     }
+}
 
-    /// The first time.
-    ///
-    /// # Safety
-    ///
-    /// The caller is the handle, and has not asked before.
-    unsafe fn ask(&mut self, raw: Raw, away: &Away, waker: &Waker) -> Option<bool> {
-        let relay = Arc::new(Relay::new(waker.clone()));
-        // SAFETY: nobody has asked, so the slot is empty and ours (O6).
-        unsafe { ask_slot(raw).with_mut(|slot| _ = (*slot).write(relay.clone().into())) };
-        // SAFETY: the handle keeps the cell alive.
-        if unsafe { tell(raw, away.ask(), Why::Woken) } {
-            self.0 = Some(relay);
+/// The first time.
+///
+/// # Safety
+///
+/// As [`wait`]; and it has not asked before.
+unsafe fn ask(raw: Raw, away: &Away, waker: &Waker) -> Option<bool> {
+    let relay = Arc::new(Relay::new(waker.clone()));
+    // SAFETY: the handle keeps the cell alive, and nobody has asked.
+    unsafe {
+        let none = relay_of(raw).replace(Some(relay));
+        debug_assert!(none.is_none());
+        if tell(raw, away.ask(), Why::Woken) {
             return Some(true);
         }
-        // SAFETY: nobody was told, so the slot is still ours, and full.
-        drop_quietly(unsafe { ask_slot(raw).with(|slot| (*slot).assume_init_read()) });
-        None
-    }
-
-    /// The handle goes; `false`: as everybody's does.
-    ///
-    /// # Safety
-    ///
-    /// The caller is the handle, and if this is `true` is so no longer. The outcome is there if the
-    /// task is done and it was not `taken`.
-    #[inline]
-    pub(super) unsafe fn let_go(&mut self, raw: Raw, taken: bool) -> bool {
-        // SAFETY: the handle keeps the cell alive.
-        match unsafe { self.away(raw) } {
-            // SAFETY: passed on.
-            Some(away) => unsafe { self.say_goodbye(raw, away, taken) },
-            None => false,
-        }
-    }
-
-    /// The same, abroad.
-    ///
-    /// # Safety
-    ///
-    /// As [`Abroad::let_go`].
-    #[cold]
-    unsafe fn say_goodbye(&mut self, raw: Raw, away: &Away, taken: bool) -> bool {
-        if let Some(relay) = &self.0 {
+        // Nobody was told.
+        if let Some(relay) = relay_of(raw).replace(None) {
             relay.forget();
         }
-        // SAFETY: done, so the outcome is ours (T1); who drops it again finds nothing. Then the
-        // handle's reference is given up: the owner does that.
-        unsafe {
-            if !taken && raw.header().state.is_done() {
-                raw.drop_outcome();
-            }
-            tell(raw, away.detach(), Why::Cancelled)
+    }
+    None
+}
+
+/// The handle goes; `false`: as everybody's does.
+///
+/// # Safety
+///
+/// The caller is the handle, and if this is `true` is so no longer. The outcome is there if the task is
+/// done and it was not `taken`.
+#[inline]
+pub(super) unsafe fn let_go(raw: Raw, taken: bool) -> bool {
+    // SAFETY: the handle keeps the cell alive.
+    match unsafe { far(raw) } {
+        // SAFETY: passed on.
+        Some(away) => unsafe { say_goodbye(raw, away, taken) },
+        None => false,
+    }
+}
+
+/// The same, abroad.
+///
+/// # Safety
+///
+/// As [`let_go`].
+#[cold]
+unsafe fn say_goodbye(raw: Raw, away: &Away, taken: bool) -> bool {
+    // SAFETY: the handle keeps the cell alive. If it is done the outcome is ours (T1); who drops it
+    // again finds nothing. Then the handle's reference is given up: the owner does that.
+    unsafe {
+        if let Some(relay) = relay_of(raw).relay() {
+            relay.forget();
         }
+        if !taken && raw.header().state.is_done() {
+            raw.drop_outcome();
+        }
+        tell(raw, away.detach(), Why::Cancelled)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Anybody changes it, by compare-and-exchange. It holds *wishes*, a count, and two marks:
 //!
 //! - `WAKE`, `ABORT`: as the moves of these names.
-//! - `ASK`: the join handle waits abroad, its waker is in the *ask slot*.
+//! - `ASK`: the join handle waits abroad, its relay is in the cell.
 //! - `DETACH`: the join handle is gone.
 //! - `POSTED`: mail is under way to the owner, or is about to be: whoever set the bit sends it.
 //! - `FOLDED`: the home has ended and the other word is no longer plain. Final; the rest is empty then.
@@ -108,7 +108,7 @@ impl Away {
         self.say(|word| word | ABORT | POSTED)
     }
 
-    /// The ask slot is full; from now on it is the owner's. Said once in a task's life.
+    /// The relay is in the cell, and stays. Said once in a task's life.
     pub(super) fn ask(&self) -> Said {
         self.say(|word| word | ASK | POSTED)
     }

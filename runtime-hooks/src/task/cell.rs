@@ -15,7 +15,7 @@ use core::task::{Context, Poll, Waker};
 use super::list::Links;
 use super::locals::Locals;
 use super::state::{Duty, Published, State};
-use crate::contain::{contain, contain_quietly, discard};
+use crate::contain::{Payload, contain, contain_quietly, discard};
 use crate::hooks::Place;
 use crate::sync::UnsafeCell;
 use crate::{Capability, Handle, JoinError, Unsupported, current};
@@ -101,6 +101,8 @@ impl<F: Future, E> With<F, E> {
     };
 }
 
+/// (With a tag of its own: one that hides in an outcome's makes a future's move a move of odd bytes.)
+#[repr(usize)]
 enum Stage<F: Future> {
     Future(F),
     Outcome(Result<F::Output, JoinError>),
@@ -177,9 +179,14 @@ impl Raw {
             local: None,
         };
         let with: NonNull<With<F, E>> = memory.cast();
-        let cell = Cell { header, stage: UnsafeCell::new(Stage::Future(future)) };
-        // SAFETY: this is memory of this layout, and nobody else knows it yet.
-        unsafe { with.write(With { cell, more }) };
+        // SAFETY: this is memory of this layout, and nobody else knows it yet. (Part by part: a whole
+        // that is put together first is copied in pieces that do not match those it was written in.)
+        unsafe {
+            let with = with.as_ptr();
+            (&raw mut (*with).cell.header).write(header);
+            (&raw mut (*with).cell.stage).write(UnsafeCell::new(Stage::Future(future)));
+            (&raw mut (*with).more).write(more);
+        }
         Ok(with)
     }
 
@@ -499,20 +506,20 @@ unsafe fn with_stage<F: Future, R>(raw: Raw, f: impl FnOnce(*mut Stage<F>) -> R)
 /// As [`with_stage`], with the future in it.
 unsafe fn poll<F: Future>(raw: Raw, cx: &mut Context<'_>) -> Poll<()> {
     // SAFETY: the stage is ours. The future never moves: it is pinned by staying in the cell until
-    // `store` drops it in place.
+    // `drop_future` drops it in place.
     let polled = contain(|| unsafe {
         with_stage::<F, _>(raw, |stage| match &mut *stage {
             Stage::Future(future) => Pin::new_unchecked(future).poll(cx),
             _ => unreachable!("a finished task was polled"),
         })
     });
-    let outcome = match polled {
+    match polled {
         Ok(Poll::Pending) => return Poll::Pending,
-        Ok(Poll::Ready(output)) => Ok(output),
-        Err(payload) => Err(JoinError::panicked(payload)),
-    };
-    // SAFETY: as above.
-    unsafe { store::<F>(raw, outcome) };
+        // SAFETY: as above.
+        Ok(Poll::Ready(output)) => unsafe { store_output::<F>(raw, output) },
+        // SAFETY: as above.
+        Err(payload) => unsafe { store_error::<F>(raw, JoinError::panicked(payload)) },
+    }
     Poll::Ready(())
 }
 
@@ -521,38 +528,66 @@ unsafe fn poll<F: Future>(raw: Raw, cx: &mut Context<'_>) -> Poll<()> {
 /// As [`with_stage`], with the future in it.
 unsafe fn finish<F: Future>(raw: Raw, error: JoinError) {
     // SAFETY: passed on.
-    unsafe { store::<F>(raw, Err(error)) };
+    unsafe { store_error::<F>(raw, error) };
 }
 
-/// Drops the future in place and stores the outcome. A destructor's panic becomes the outcome if
-/// there is no output: an output that exists is never lost.
+/// Drops the future in place and stores its output, which no panic of its destructor takes away.
 ///
 /// # Safety
 ///
 /// As [`with_stage`], with the future in it.
 #[inline]
-unsafe fn store<F: Future>(raw: Raw, mut outcome: Result<F::Output, JoinError>) {
-    // SAFETY: ours; dropped once, because `Outcome` overwrites it below without a second drop.
-    let dropped = contain(|| unsafe { with_stage::<F, _>(raw, |stage| stage.drop_in_place()) });
-    if let Err(payload) = dropped {
-        match &outcome {
-            Err(error) if error.is_cancelled() => outcome = Err(JoinError::panicked(payload)),
-            _ => discard(payload),
-        }
+unsafe fn store_output<F: Future>(raw: Raw, output: F::Output) {
+    // SAFETY: ours; dropped once, because what is written overwrites it without a second drop.
+    if let Err(payload) = unsafe { drop_future::<F>(raw) } {
+        discard(payload);
     }
     // SAFETY: ours, and its old content has been dropped.
-    unsafe { with_stage::<F, _>(raw, |stage| stage.write(Stage::Outcome(outcome))) };
+    unsafe { with_stage::<F, _>(raw, |stage| stage.write(Stage::Outcome(Ok(output)))) };
+}
+
+/// Drops the future in place and stores why there is no output: if it was cancelled, a panic of its
+/// destructor is the better reason.
+///
+/// # Safety
+///
+/// As [`store_output`].
+#[cold]
+unsafe fn store_error<F: Future>(raw: Raw, mut error: JoinError) {
+    // SAFETY: as in `store_output`.
+    match unsafe { drop_future::<F>(raw) } {
+        Err(payload) if error.is_cancelled() => error = JoinError::panicked(payload),
+        Err(payload) => discard(payload),
+        Ok(()) => {}
+    }
+    // SAFETY: ours, and its old content has been dropped.
+    unsafe { with_stage::<F, _>(raw, |stage| stage.write(Stage::Outcome(Err(error)))) };
+}
+
+/// # Safety
+///
+/// As [`store_output`]. The caller overwrites the stage without dropping it.
+#[inline]
+unsafe fn drop_future<F: Future>(raw: Raw) -> Result<(), Payload> {
+    // SAFETY: ours, and in its place: it is not moved.
+    contain(|| unsafe { with_stage::<F, _>(raw, |stage| stage.drop_in_place()) })
 }
 
 /// # Safety
 ///
 /// As [`with_stage`], with the outcome in it; `to` has room for a `Result<F::Output, JoinError>`.
 unsafe fn take<F: Future>(raw: Raw, to: NonNull<()>) {
+    let to: NonNull<Result<F::Output, JoinError>> = to.cast();
     // SAFETY: ours; the content is moved out and replaced.
     let stage = unsafe { with_stage::<F, _>(raw, |stage| stage.replace(Stage::Empty)) };
-    let Stage::Outcome(outcome) = stage else { unreachable!("an outcome was taken twice") };
-    // SAFETY: room for this type, says the caller.
-    unsafe { to.cast().write(outcome) };
+    // Case by case: a small output is a small write.
+    match stage {
+        // SAFETY: room for this type, says the caller.
+        Stage::Outcome(Ok(output)) => unsafe { to.write(Ok(output)) },
+        // SAFETY: as above.
+        Stage::Outcome(Err(error)) => unsafe { to.write(Err(error)) },
+        _ => unreachable!("an outcome was taken twice"),
+    }
 }
 
 /// # Safety

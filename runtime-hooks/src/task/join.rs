@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
-use super::abroad::Abroad;
+use super::abroad;
 use super::cell::{Meta, Raw, drop_quietly};
 use super::runnable::{end_hosted, schedule};
 use super::state::{Duty, Slot};
@@ -54,8 +54,6 @@ pub struct JoinHandle<T> {
     raw: Raw,
     /// Whether the outcome was taken out.
     taken: bool,
-    /// What it said and heard off the task's home thread, if that has a home.
-    abroad: Abroad,
     output: PhantomData<T>,
 }
 
@@ -72,7 +70,7 @@ impl<T> JoinHandle<T> {
     ///
     /// `raw` is a new cell whose `HANDLE` is not taken yet, and `T` its future's output.
     pub(super) unsafe fn from_raw(raw: Raw) -> JoinHandle<T> {
-        JoinHandle { raw, taken: false, abroad: Abroad::new(), output: PhantomData }
+        JoinHandle { raw, taken: false, output: PhantomData }
     }
 
     /// The handle of a task that never came to be: it resolves with `why`.
@@ -105,7 +103,7 @@ impl<T> JoinHandle<T> {
     /// Callable any number of times, from anywhere; never waits.
     pub fn abort(&self) {
         // SAFETY: the handle keeps the cell alive.
-        if unsafe { self.abroad.abort(self.raw) } {
+        if unsafe { abroad::abort(self.raw) } {
             return;
         }
         // SAFETY: the handle keeps the cell alive.
@@ -156,7 +154,7 @@ impl<T> JoinHandle<T> {
     /// Waits, since the task was not done: fills the join slot with `waker`. `false`: it is now.
     fn wait(&mut self, waker: &Waker) -> bool {
         // SAFETY: we are the handle.
-        if let Some(waiting) = unsafe { self.abroad.wait(self.raw, waker) } {
+        if let Some(waiting) = unsafe { abroad::wait(self.raw, waker) } {
             return waiting;
         }
         // SAFETY: the handle keeps the cell alive.
@@ -210,7 +208,7 @@ impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         // SAFETY: we are the handle, and gone after this; the outcome is there unless it was taken.
         unsafe {
-            if !self.abroad.let_go(self.raw, self.taken) {
+            if !abroad::let_go(self.raw, self.taken) {
                 let_go(self.raw, self.taken);
             }
         }

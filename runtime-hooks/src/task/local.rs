@@ -20,7 +20,7 @@
 //! | state word | load, store | load, to see `DONE` | all, by read-modify-write |
 //! | `away` word | load; RMW for mail, and for wakers from abroad | RMW | nobody: `FOLDED` |
 //! | join slot, host slot | T3 | – | T3 |
-//! | ask slot | once it has seen `ASK` | the handle, until it says `ASK` | – |
+//! | relay slot | reads, once it has seen `ASK` | the handle, which writes until `ASK` is heard | the handle reads |
 //! | stage | T1 | the handle, once it saw `DONE` | T1 |
 //! | links, list | yes | – | unlinked |
 //! | runtime handle | shared | shared | shared |
@@ -60,6 +60,7 @@
 mod here;
 mod list;
 mod mail;
+mod parcel;
 mod spare;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
@@ -67,12 +68,13 @@ mod with;
 
 use core::fmt;
 use core::future::Future;
-use core::mem::{ManuallyDrop, MaybeUninit};
+use core::mem::ManuallyDrop;
 use core::pin::Pin;
 use core::ptr::NonNull;
 use core::sync::atomic::{self, Ordering::*};
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll};
 
+use super::abroad::RelaySlot;
 use super::away::{Away, Said};
 use super::cell::{Meta, Raw, allocate, from_heap};
 use super::join::JoinHandle;
@@ -80,12 +82,13 @@ use super::runnable::{Ran, cancel, end_hosted, link, poll_hosted, run};
 use super::state::{HostSlot, Park, Start};
 use crate::current::thread;
 use crate::hooks::{Home, Why};
-use crate::sync::{AtomicBool, AtomicU32, AtomicU64, UnsafeCell};
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64};
 use crate::{Handle, JoinError, Unsupported};
 
 pub use here::LocalHome;
 pub use list::LocalList;
 pub(super) use mail::WAKER;
+use parcel::Parcel;
 use with::With;
 
 /// Not a modelled atomic: it counts for the whole program.
@@ -104,7 +107,7 @@ pub(super) struct Owner {
     list: Option<NonNull<LocalList>>,
     /// Its runtime's handle is the list's.
     lent: bool,
-    ask: UnsafeCell<MaybeUninit<Waker>>,
+    relay: RelaySlot,
 }
 
 impl Owner {
@@ -117,7 +120,7 @@ impl Owner {
             lost: AtomicBool::new(false),
             list: lodging.map(|(list, _)| NonNull::from(list)),
             lent: lodging.is_some_and(|(_, lent)| lent),
-            ask: UnsafeCell::new(MaybeUninit::uninit()),
+            relay: RelaySlot::new(),
         }
     }
 
@@ -149,13 +152,10 @@ const NOWHERE: Home = Home(u32::MAX);
 pub struct LocalTask(Raw);
 
 /// A local job: what [`Runnable`](super::Runnable) is for `Send` ones; or mail for a task with a home,
-/// which is run and dropped as a job is.
+/// which is run and dropped as a job is. Mail holds what was said abroad, and the task only if that
+/// comes out of it.
 #[must_use = "dropping a job cancels its task"]
-pub struct LocalRunnable {
-    raw: Raw,
-    /// It holds what was said abroad, and the task only if that comes out of it.
-    is_mail: bool,
-}
+pub struct LocalRunnable(Parcel);
 
 // SAFETY: off the owner's thread a driver only moves the state word, if that is not plain, or is sent
 // home (O1, O2, O3).
@@ -328,13 +328,13 @@ impl LocalRunnable {
     /// nobody there is nothing to poll.
     pub fn run(self) -> Ran<LocalRunnable> {
         let this = ManuallyDrop::new(self);
-        let raw = this.raw;
+        let raw = this.0.raw();
         if !this.arrives() {
             send_home(ManuallyDrop::into_inner(this));
             return Ran::Parked;
         }
         // SAFETY: mail is received once, on the owner's thread.
-        if this.is_mail && !unsafe { mail::receive(raw) } {
+        if this.0.is_mail() && !unsafe { mail::receive(raw) } {
             return Ran::Parked;
         }
         // SAFETY: we are the driver, on the owner's thread (O1).
@@ -348,15 +348,15 @@ impl LocalRunnable {
     /// Makes the task the calling thread's if it is nobody's yet, as [`run`](LocalRunnable::run) would,
     /// without polling it: from then on it is on the list of that home.
     pub fn settle(&mut self) {
-        let _ = is_mine(self.raw);
+        let _ = is_mine(self.0.raw());
     }
 
     /// Gives the job up because its home thread has ended: the future is leaked, and counted.
     pub fn leak(self) {
         let this = ManuallyDrop::new(self);
-        if this.is_mail {
+        if this.0.is_mail() {
             // `Release` pairs with the `Acquire` in `LocalList::fold`, after which the cell may be freed.
-            owner(this.raw).lost.store(true, Release);
+            owner(this.0.raw()).lost.store(true, Release);
         }
         LEAKED.fetch_add(1, Relaxed);
     }
@@ -369,21 +369,21 @@ impl LocalRunnable {
     /// Where it belongs.
     #[inline]
     pub fn home(&self) -> Home {
-        owner(self.raw).home()
+        owner(self.0.raw()).home()
     }
 
     /// Facts about the task.
     pub fn meta(&self) -> &Meta {
         // SAFETY: alive while we hold it.
-        unsafe { &self.raw.header().meta }
+        unsafe { &self.0.raw().header().meta }
     }
 
     /// Whether this is its thread.
     #[inline]
     fn arrives(&self) -> bool {
-        let is_here = is_mine(self.raw);
+        let is_here = is_mine(self.0.raw());
         if is_here {
-            owner(self.raw).sent[usize::from(self.is_mail)].store(false, Relaxed);
+            owner(self.0.raw()).sent[usize::from(self.0.is_mail())].store(false, Relaxed);
         }
         is_here
     }
@@ -391,7 +391,7 @@ impl LocalRunnable {
 
 impl Drop for LocalRunnable {
     fn drop(&mut self) {
-        let LocalRunnable { raw, is_mail } = *self;
+        let (raw, is_mail) = (self.0.raw(), self.0.is_mail());
         if self.arrives() {
             // SAFETY: we are the driver, or become it by mail, on the owner's thread (O1).
             unsafe {
@@ -410,7 +410,7 @@ impl Drop for LocalRunnable {
                 }
             }
         }
-        send_home(LocalRunnable { raw, is_mail });
+        send_home(LocalRunnable(self.0));
     }
 }
 
@@ -431,11 +431,11 @@ unsafe fn forget_host(raw: Raw) {
 
 /// Sends a job home, the first time; leaks it the second (O2).
 fn send_home(job: LocalRunnable) {
-    if owner(job.raw).sent[usize::from(job.is_mail)].swap(true, Relaxed) {
+    if owner(job.0.raw()).sent[usize::from(job.0.is_mail())].swap(true, Relaxed) {
         return job.leak();
     }
     // SAFETY: the job keeps the cell alive, and that its handle (O7).
-    let rt = Handle::clone(unsafe { &job.raw.header().rt });
+    let rt = Handle::clone(unsafe { &job.0.raw().header().rt });
     hand_over(&rt, job, Why::Cancelled);
 }
 
@@ -462,7 +462,12 @@ fn hand_over(rt: &Handle, job: LocalRunnable, why: Why) {
 /// What drives a task.
 #[inline]
 fn job(raw: Raw) -> LocalRunnable {
-    LocalRunnable { raw, is_mail: false }
+    LocalRunnable(Parcel::driver(raw))
+}
+
+/// What tells the owner that something was said abroad.
+fn mail_for(raw: Raw) -> LocalRunnable {
+    LocalRunnable(Parcel::mail(raw))
 }
 
 /// Whether a driver, or mail, is on its owner's thread; it is from now on if it had none (O8). Called
@@ -539,8 +544,9 @@ pub(super) unsafe fn away<'a>(raw: Raw) -> Option<&'a Away> {
 /// # Safety
 ///
 /// The cell is alive for `'a`, and a local task's.
-pub(super) unsafe fn ask_slot<'a>(raw: Raw) -> &'a UnsafeCell<MaybeUninit<Waker>> {
-    &owner(raw).ask
+#[inline]
+pub(super) unsafe fn relay_of<'a>(raw: Raw) -> &'a RelaySlot {
+    &owner(raw).relay
 }
 
 /// Sends mail if what was said needs it; `false`: it was not said.
@@ -552,7 +558,7 @@ pub(super) unsafe fn tell(raw: Raw, said: Said, why: Why) -> bool {
     if said == Said::Post {
         // SAFETY: mail keeps the cell alive, and its home (O5).
         let rt = Handle::clone(unsafe { &raw.header().rt });
-        hand_over(&rt, LocalRunnable { raw, is_mail: true }, why);
+        hand_over(&rt, mail_for(raw), why);
     }
     said != Said::Folded
 }
@@ -570,7 +576,8 @@ pub(super) unsafe fn ends(raw: Raw) {
     }
 }
 
-/// Takes a cell that is about to be freed off its list; which that was, and whether its handle is lent.
+/// Empties a cell that is about to be freed, and takes it off its list; which that was, and whether its
+/// handle is lent.
 ///
 /// # Safety
 ///
@@ -579,6 +586,7 @@ pub(super) unsafe fn ends(raw: Raw) {
 pub(super) unsafe fn leave<'a>(raw: Raw) -> Option<(&'a LocalList, bool)> {
     // SAFETY: alive until we free it, and if it still lodges somewhere this is its owner (O3).
     unsafe {
+        raw.header().local?.as_ref().relay.clear();
         let list = lodging(raw)?;
         list.remove(raw);
         Some((list, owner(raw).lent))
@@ -627,6 +635,6 @@ impl fmt::Debug for LocalTask {
 
 impl fmt::Debug for LocalRunnable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("LocalRunnable").field(self.meta()).field(&self.is_mail).finish()
+        f.debug_tuple("LocalRunnable").field(self.meta()).field(&self.0.is_mail()).finish()
     }
 }

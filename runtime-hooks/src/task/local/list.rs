@@ -15,7 +15,7 @@ use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::*;
 
 use super::spare::Spare;
-use super::{job, owner};
+use super::{job, mail_for, owner};
 use crate::Handle;
 use crate::contain::contain_quietly;
 use crate::current::thread;
@@ -254,7 +254,7 @@ impl LocalList {
         // `Acquire` pairs with the `Release` in `leak`: whoever leaked it is through with the cell.
         if owner.lost.load(Acquire) {
             owner.lost.store(false, Relaxed);
-            drop(LocalRunnable { raw, is_mail: true }); // it will not come, so it is received here
+            drop(mail_for(raw)); // it will not come, so it is received here
             return false;
         }
         // Off the list, and its handle counted, before others may free it.

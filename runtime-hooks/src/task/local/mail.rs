@@ -5,7 +5,7 @@
 
 use core::task::{RawWaker, RawWakerVTable};
 
-use super::{ask_slot, away, tell};
+use super::{away, relay_of, tell};
 use crate::contain::contain_quietly;
 use crate::hooks::Why;
 use crate::task::cell::{Raw, drop_quietly};
@@ -110,15 +110,14 @@ pub(super) unsafe fn abort(raw: Raw) -> bool {
     duty == Duty::Schedule
 }
 
-/// Moves the handle's relay from the ask slot to the join slot; wakes it if the task has ended.
+/// Puts a waker of the handle's relay into the join slot; wakes it if the task has ended.
 ///
 /// # Safety
 ///
-/// The caller is the owner and has received `ASK`: the slot is full and its own.
+/// The caller is the owner and has received `ASK`.
 unsafe fn move_in(raw: Raw) {
-    // SAFETY: alive, and full and ours.
-    let (state, relay) =
-        unsafe { (&raw.header().state, ask_slot(raw).with(|slot| (*slot).assume_init_read())) };
+    // SAFETY: alive, and `ASK` was received.
+    let (state, relay) = unsafe { (&raw.header().state, relay_of(raw).waker()) };
     if state.slot() == Slot::Filled && state.reclaim() {
         // SAFETY: reclaimed, and full.
         drop_quietly(unsafe { raw.take_join() });
