@@ -31,7 +31,7 @@ mod tests;
 use crate::{
     hooks,
     reactor::{Reactor, wake_all},
-    sync::{Condvar, Mutex, lock, now, wait_timeout},
+    sync::{Condvar, Mutex, MutexGuard, lock, now, wait_timeout},
     sys::{Events, Poller},
     timers::{Clock, Timers},
 };
@@ -47,8 +47,7 @@ pub struct Driver {
     poller: Arc<Poller>,
     reactor: Reactor,
     timers: Timers,
-    /// `None` while somebody sits (D1).
-    seat: Mutex<Option<Events>>,
+    seat: Mutex<Seat>,
     seat_free: Condvar,
     /// Empty `Vec`s with memory, for the next turns: one for each thread that wakes at the same time.
     spare: Mutex<Vec<Vec<Waker>>>,
@@ -67,7 +66,7 @@ impl Driver {
             reactor: Reactor::new(poller.clone()),
             timers: Timers::new(Clock::machine(), move || bell.notify()),
             poller,
-            seat: Mutex::new(Some(Events::new())),
+            seat: Mutex::new(Seat { events: Some(Events::new()), waiting: 0 }),
             seat_free: Condvar::new(),
             spare: Mutex::new(Vec::new()),
         })
@@ -123,7 +122,7 @@ impl Driver {
         let mut seat = lock(&self.seat);
         let (mut left, mut until) = (at_most, None);
         while wanted() {
-            if let Some(events) = seat.take() {
+            if let Some(events) = seat.events.take() {
                 return Some((Sitting { driver: self, events: Some(events) }, left));
             }
             if let Some(delay) = at_most {
@@ -131,15 +130,28 @@ impl Driver {
                 let until = *until.get_or_insert_with(|| now.checked_add(delay));
                 left = until.map(|until| until.saturating_duration_since(now));
             }
+            if left == Some(Duration::ZERO) {
+                return None;
+            }
+            seat.waiting += 1;
             seat = match left {
                 None => self.seat_free.wait(seat).unwrap_or_else(PoisonError::into_inner),
-                Some(Duration::ZERO) => return None,
                 Some(left) => wait_timeout(&self.seat_free, &self.seat, seat, left).0,
             };
+            seat.waiting -= 1;
         }
         // We may have been told that the seat is free: so is the next one who waits for it.
-        self.seat_free.notify_one();
+        self.call(seat);
         None
+    }
+
+    /// Tells one of those who wait that the seat is free. (If nobody does, that is no system call.)
+    fn call(&self, seat: MutexGuard<'_, Seat>) {
+        let is_awaited = seat.waiting > 0;
+        drop(seat);
+        if is_awaited {
+            self.seat_free.notify_one();
+        }
     }
 
     /// Sleeps and collects.
@@ -179,6 +191,13 @@ impl fmt::Debug for Driver {
     }
 }
 
+/// What the one who sits needs, and how many wait to be that one.
+struct Seat {
+    /// `None` while somebody sits (D1).
+    events: Option<Events>,
+    waiting: usize,
+}
+
 /// Being in the seat; dropping it gives it up, on every way out.
 struct Sitting<'a> {
     driver: &'a Driver,
@@ -188,7 +207,8 @@ struct Sitting<'a> {
 
 impl Drop for Sitting<'_> {
     fn drop(&mut self) {
-        *lock(&self.driver.seat) = self.events.take();
-        self.driver.seat_free.notify_one();
+        let mut seat = lock(&self.driver.seat);
+        seat.events = self.events.take();
+        self.driver.call(seat);
     }
 }
