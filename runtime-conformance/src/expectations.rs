@@ -66,6 +66,11 @@ impl Expectations {
             .map_err(|wrong| format!("expectations {}: {wrong}", path.display()))
     }
 
+    /// Whether something is expected of this clause, or this part of it, on this flavour.
+    pub(crate) fn has(&self, (clause, part): (&str, &str), flavour: &str) -> bool {
+        self.entries.iter().any(|entry| entry.is_about(clause, part, flavour))
+    }
+
     /// The verdict on `clause`, or on a part of it, given what is expected of that on this flavour.
     pub(crate) fn apply(
         &self,
@@ -73,7 +78,7 @@ impl Expectations {
         flavour: &str,
         verdict: Verdict,
     ) -> Verdict {
-        if !self.entries.iter().any(|entry| entry.is_about(clause, part, flavour)) {
+        if !self.has((clause, part), flavour) {
             return verdict;
         }
         match verdict {

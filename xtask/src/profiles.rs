@@ -12,7 +12,7 @@
 //! Not here: what a profile asks for (the suite), and running it (`conformance`).
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::Outcome;
@@ -37,8 +37,9 @@ const WHY: [(&str, &str); 3] = [
 pub(crate) const HELP: &str = "\
 usage: cargo xtask profiles [--check] [DIR]
 
-Writes the tables of the section Conformance of README.md from DIR/conformance.json (default:
-target/conformance, where `cargo xtask conformance --all --out target/conformance` puts it).
+Writes the tables of the section Conformance of README.md from DIR/<package>/conformance.json
+(default: target/conformance, where `cargo xtask conformance --all --out target/conformance` puts
+them).
 
   --check   changes nothing; exit code 1 if the README says something else
 ";
@@ -114,8 +115,13 @@ fn cut(page: &str) -> Result<(&str, &str, &str), String> {
     parts.ok_or_else(|| format!("{PAGE} has no `{BEGIN}` … `{END}`"))
 }
 
-fn read(place: &Path) -> Result<Value, String> {
-    let file = place.join("conformance.json");
+/// The report of each runtime.
+fn read(place: &Path) -> Result<Vec<Value>, String> {
+    let report = |package| read_one(place.join(package).join("conformance.json"));
+    SUBJECTS.iter().map(|subject| report(subject.package)).collect()
+}
+
+fn read_one(file: PathBuf) -> Result<Value, String> {
     let text = fs::read_to_string(&file).map_err(|error| error.to_string());
     let value = text.and_then(|text| Value::parse(&text));
     value.map_err(|wrong| {
@@ -138,13 +144,13 @@ impl Row {
 }
 
 /// Both tables.
-fn tables(file: &Value) -> Result<Vec<Row>, String> {
+fn tables(files: &[Value]) -> Result<Vec<Row>, String> {
     let mut rows = vec![
         Row::only("| runtime | flavour | profile | MUST | SHOULD | skipped | expectations |"),
         Row::only("|---|---|---|---|---|---|---|"),
     ];
     for subject in &SUBJECTS {
-        let run = run_of(file, subject.package)?;
+        let run = run_of(files, subject.package)?;
         for (flavour, sums) in run.get("flavours").fields() {
             let profile = run.get("profiles").get(flavour).text();
             rows.push(row(subject.package, flavour, profile, sums));
@@ -153,12 +159,12 @@ fn tables(file: &Value) -> Result<Vec<Row>, String> {
     rows.push(Row::only(""));
     rows.push(Row::only(format!("| {LISTED} has no | as | so it skips | because |")));
     rows.push(Row::only("|---|---|---|---|"));
-    rows.extend(lacks(run_of(file, LISTED)?)?.into_iter().map(Row::only));
+    rows.extend(lacks(run_of(files, LISTED)?)?.into_iter().map(Row::only));
     Ok(rows)
 }
 
-fn run_of<'a>(file: &'a Value, runtime: &str) -> Result<&'a Value, String> {
-    let mut runs = file.get("runs").items().iter();
+fn run_of<'a>(files: &'a [Value], runtime: &str) -> Result<&'a Value, String> {
+    let mut runs = files.iter().flat_map(|file| file.get("runs").items());
     let run = runs.find(|run| run.get("header").get("runtime").text() == runtime);
     let run = run.ok_or_else(|| format!("there is no run of {runtime} in the reports"))?;
     match run.get("flavours").fields() {
@@ -239,9 +245,9 @@ mod tests {
         )
     }
 
-    fn file(unclear: u64) -> Value {
-        let runs: Vec<_> = SUBJECTS.iter().map(|subject| run(subject.package, unclear)).collect();
-        Value::parse(&format!("{{\"runs\": [{}]}}", runs.join(","))).unwrap()
+    fn files(unclear: u64) -> Vec<Value> {
+        let file = |run| Value::parse(&format!("{{\"runs\": [{run}]}}")).unwrap();
+        SUBJECTS.iter().map(|subject| file(run(subject.package, unclear))).collect()
     }
 
     fn text(tables: &[Row]) -> String {
@@ -250,7 +256,7 @@ mod tests {
 
     #[test]
     fn each_flavour_has_a_row_and_each_lack_a_reason() {
-        let text = text(&tables(&file(0)).unwrap());
+        let text = text(&tables(&files(0)).unwrap());
         assert!(text.contains("| runtime-smol | multi1 | net | 9/9 | 3/4 | 3 | 0 |"), "{text}");
         assert!(text.contains("| toy | lent | core except TASK-1 | 8/9 | 0/0 | 0 | 1 |"), "{text}");
         assert!(text.contains("| `mt` | multi1 | TASK-3, FAIR-5 | one thread polls |"), "{text}");
@@ -259,7 +265,7 @@ mod tests {
 
     #[test]
     fn what_differs_is_said_with_both_sides() {
-        let tables = tables(&file(0)).unwrap();
+        let tables = tables(&files(0)).unwrap();
         let same = text(&tables);
         assert_eq!(differences(same.trim_matches('\n'), &tables), [""; 0]);
         let old = same.replace("| toy | lent | core except TASK-1 |", "| toy | lent | core |");
@@ -272,15 +278,15 @@ mod tests {
 
     #[test]
     fn a_should_that_noise_hid_is_no_difference_and_one_that_failed_is() {
-        let written = text(&tables(&file(0)).unwrap()).replace("| 3/4 |", "| 4/4 |");
+        let written = text(&tables(&files(0)).unwrap()).replace("| 3/4 |", "| 4/4 |");
         let written = written.trim_matches('\n');
-        assert_eq!(differences(written, &tables(&file(1)).unwrap()), [""; 0]);
-        assert!(!differences(written, &tables(&file(0)).unwrap()).is_empty());
+        assert_eq!(differences(written, &tables(&files(1)).unwrap()), [""; 0]);
+        assert!(!differences(written, &tables(&files(0)).unwrap()).is_empty());
     }
 
     #[test]
     fn reports_that_do_not_have_it_all_are_refused() {
-        let wrong = |json: &str| tables(&Value::parse(json).unwrap()).unwrap_err();
+        let wrong = |json: &str| tables(&[Value::parse(json).unwrap()]).unwrap_err();
         assert_eq!(wrong("{}"), "there is no run of runtime-default in the reports");
         let old = r#"{"runs": [{"header": {"runtime": "runtime-default"}}]}"#;
         assert!(wrong(old).contains("an older suite"));

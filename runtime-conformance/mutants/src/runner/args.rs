@@ -25,6 +25,9 @@ pub(super) struct Args {
     ids: Vec<String>,
 }
 
+/// Mutants at a time: most of a mutant is waiting, for a watchdog or for what it does not do.
+const JOBS: usize = 4;
+
 impl Args {
     /// # Errors
     ///
@@ -35,7 +38,7 @@ impl Args {
             list: false,
             hog: false,
             full: false,
-            jobs: 2,
+            jobs: JOBS,
             rounds: 20,
             watchdog: None,
             json: None,
