@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use args::Args;
 use child::Limits;
 
-use crate::case::Case;
+use crate::case::{Case, Evidence};
 use crate::contract::{self, Level};
 use crate::expectations::Expectations;
 use crate::json::Value;
@@ -76,8 +76,8 @@ fn completed(args: Args, harness: &dyn Harness) -> Args {
     args.or_else(env::var_os(OUT).map(PathBuf::from), harness.name(), Path::new(&package))
 }
 
-/// What is known to fail has this part of the time before it counts as hung: it is not worth more, and if
-/// it has been mended, passes long before.
+/// What is known to fail has this part of the time before it counts as hung, unless it takes time to be
+/// tried often: then it could have been mended, and nobody would hear of it.
 const HURRY: u32 = 10;
 
 /// A case on a flavour, not run yet.
@@ -107,7 +107,7 @@ fn run(harness: &dyn Harness, args: &Args) -> ExitCode {
     let calibration = watchdog::calibration();
     let limit = args.watchdog.unwrap_or_else(|| watchdog::LIMIT.mul_f64(calibration));
     let limits = |(case, flavour): Chosen| Limits {
-        limit: match args.watchdog.is_none() && is_expected(&expectations, case, flavour) {
+        limit: match args.watchdog.is_none() && is_hopeless(&expectations, case, flavour) {
             true => limit / HURRY,
             false => limit,
         },
@@ -138,9 +138,10 @@ fn run(harness: &dyn Harness, args: &Args) -> ExitCode {
     finish(Page { header, outcomes }, &expectations, args, files, screen)
 }
 
-/// Whether it is known to fail.
-fn is_expected(expectations: &Expectations, case: &Case, flavour: Flavour) -> bool {
-    expectations.has((case.id, case.part), &flavour.to_string())
+/// Whether it is known to fail, and quick if it does not.
+fn is_hopeless(expectations: &Expectations, case: &Case, flavour: Flavour) -> bool {
+    case.evidence == Evidence::Deterministic
+        && expectations.has((case.id, case.part), &flavour.to_string())
 }
 
 /// Closes the reports and says what all of it means.

@@ -260,6 +260,13 @@ fn every_report_is_written() {
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(without(&first), without(&read("conformance.json")));
+    // And joined with itself.
+    let both = place.0.join("both");
+    let output = suite("", &["--out", &both.to_string_lossy(), "--merge", &out, "--merge", &out]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let joined = fs::read_to_string(both.join("conformance.json")).expect("it was written");
+    assert_eq!(joined.matches("\"runtime\": \"bad\"").count(), 2, "{joined}");
+    assert!(both.join("conformance.html").exists());
 }
 
 const ENTRY: &str = "[[expect]]\nclause = \"TASK-1\"\nflavour = \"*\"\nverdict = \"fail\"\nreason = \"r\"\n\

@@ -118,6 +118,7 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
 
 fn run_over(shell: &mut Shell, subjects: &[&Subject], asked: &Asked) -> Outcome {
     let merging = asked.all || subjects.len() > 1;
+    asked.out.iter().for_each(|out| forget(out));
     let mut worst = 0;
     for subject in subjects {
         let out = asked.out.as_ref().map(|out| match merging {
@@ -159,9 +160,12 @@ pub(crate) fn reports(target: &Path) -> PathBuf {
 
 /// Forgets the reports of an earlier run, so that nobody takes them for those of the next.
 pub(crate) fn forget(out: &Path) {
-    for subject in &SUBJECTS {
+    let of_each = SUBJECTS.iter().map(|subject| out.join(subject.package));
+    for place in of_each.chain([out.to_owned()]) {
         // What is not there need not go; what cannot go cannot be written over either, which is said.
-        let _ = std::fs::remove_file(out.join(subject.package).join("conformance.json"));
+        for kind in ["json", "md", "html"] {
+            let _ = std::fs::remove_file(place.join(format!("conformance.{kind}")));
+        }
     }
 }
 

@@ -17,8 +17,8 @@ use super::local::{away, away_of, relay_of, tell};
 use crate::hooks::Why;
 use crate::sync::{Lock, UnsafeCell};
 
-/// Where a handle leaves its relay, in the cell. It writes there before it says `ASK` and, unless that
-/// was heard, after it; from then on until the cell is freed everybody may read (O6).
+/// Where a handle leaves its relay, in the cell. Until `ASK` is heard the slot is the handle's; from then
+/// on it is only read, by the handle and by the owner who heard that, until the cell is freed (O6).
 pub(super) struct RelaySlot(UnsafeCell<Option<Arc<Relay>>>);
 
 impl RelaySlot {
@@ -42,13 +42,13 @@ impl RelaySlot {
     /// The caller is the handle, or has received `ASK`.
     #[inline]
     unsafe fn relay(&self) -> Option<&Arc<Relay>> {
-        // SAFETY: nobody writes but the handle, and that only before it says something.
+        // SAFETY: nobody writes but the handle, by an exclusive reference, until `ASK` is heard.
         self.0.with(|relay| unsafe { (*relay).as_ref() })
     }
 
     /// # Safety
     ///
-    /// The caller is the handle, and `ASK` was not heard.
+    /// The caller is the handle, by an exclusive reference, and `ASK` was not heard.
     unsafe fn replace(&self, relay: Option<Arc<Relay>>) -> Option<Arc<Relay>> {
         // SAFETY: nobody else reads or writes, says the caller.
         self.0.with_mut(|slot| unsafe { mem::replace(&mut *slot, relay) })

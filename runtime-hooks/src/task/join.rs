@@ -58,9 +58,10 @@ pub struct JoinHandle<T> {
 }
 
 // SAFETY: the handle moves a `T` out of the cell to its own thread; all else is synchronised by the
-// state word.
+// state word, or by what is said abroad (`away`).
 unsafe impl<T: Send> Send for JoinHandle<T> {}
-// SAFETY: through `&JoinHandle` no `T` can be reached, only moves on the state word.
+// SAFETY: through `&JoinHandle` no `T` can be reached: only moves on these words, and reads of the relay
+// slot, which is written through `&mut` (O6).
 unsafe impl<T: Send> Sync for JoinHandle<T> {}
 // The output is not stored in the handle.
 impl<T> Unpin for JoinHandle<T> {}

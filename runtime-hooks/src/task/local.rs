@@ -20,7 +20,7 @@
 //! | state word | load, store | load, to see `DONE` | all, by read-modify-write |
 //! | `away` word | load; RMW for mail, and for wakers from abroad | RMW | nobody: `FOLDED` |
 //! | join slot, host slot | T3 | – | T3 |
-//! | relay slot | reads, once it has seen `ASK` | the handle, which writes until `ASK` is heard | the handle reads |
+//! | relay slot | reads, once it has received `ASK` | the handle, wherever it is: O6 | as before; emptied by who frees the cell |
 //! | stage | T1 | the handle, once it saw `DONE` | T1 |
 //! | links, list | yes | – | unlinked |
 //! | runtime handle | shared | shared | shared |
@@ -39,7 +39,9 @@
 //! - **O5** Whoever sets `POSTED` sends mail, once. Until the owner has received it the cell is neither
 //!   freed (O4) nor folded, so its home does not end: the sender finds cell, list and runtime alive up
 //!   to the call of `schedule`, for which it counts a handle of its own.
-//! - **O6** `ASK` is said once in a task's life. `DETACH` is the handle's last word.
+//! - **O6** `ASK` is said once in a task's life. Until it is heard the relay slot is the handle's, from
+//!   then on nobody writes to it until the cell is freed. `DETACH` is the handle's last word; before it
+//!   the handle forgets who waits in its relay.
 //! - **O7** A lodger is on its home's list from its birth until it is freed or folded, and its runtime is
 //!   alive meanwhile: its own handle, or the list's, which it borrows (*lent*), sees to that. A lent
 //!   handle is counted before the cell is folded.

@@ -221,6 +221,60 @@ fn a_handle_that_moves_abroad_races_with_the_end() {
     });
 }
 
+/// A scene of a handle that waits abroad, comes home, and `then` does something there; home may have its
+/// mail by then or not. Its waker from abroad is woken that many `times`.
+fn a_handle_comes_home(times: usize, then: fn(JoinHandle<Output>, Waker, &Queue)) {
+    trio(move || {
+        let (queue, handle) = Queue::at_home();
+        let log = Log::new();
+        let (mut join, waker) = parked_at_home(&handle, &queue, &log);
+        let (woken, joiner) = Woken::new();
+        let other = thread::spawn(move || {
+            assert!(poll(&mut join, &joiner).is_pending());
+            drop(joiner);
+            join
+        });
+        queue.run_home();
+        then(other.join().unwrap(), waker, &queue);
+        queue.run_home();
+        queue.leave_home();
+        log.check();
+        assert_eq!((woken.count(), Arc::strong_count(&woken)), (times, 1));
+    });
+}
+
+/// JOIN-3: there it waits with another waker, by its relay.
+#[test]
+fn a_handle_that_asked_abroad_waits_at_home() {
+    a_handle_comes_home(0, |mut join, waker, queue| {
+        let (woken, joiner) = Woken::new();
+        assert!(poll(&mut join, &joiner).is_pending());
+        drop(joiner);
+        waker.wake();
+        queue.run_home();
+        assert_eq!((woken.count(), Arc::strong_count(&woken)), (1, 1));
+        assert!(poll(&mut join, Waker::noop()).is_ready());
+    });
+}
+
+#[test]
+fn a_handle_that_asked_abroad_aborts_at_home() {
+    a_handle_comes_home(1, |mut join, waker, queue| {
+        join.abort();
+        queue.run_home();
+        drop(waker);
+        assert!(output_or_cancelled(poll(&mut join, Waker::noop())));
+    });
+}
+
+#[test]
+fn a_handle_that_asked_abroad_goes_at_home() {
+    a_handle_comes_home(0, |join, waker, _| {
+        drop(join);
+        drop(waker);
+    });
+}
+
 /// CANCEL-3: an abort from abroad races with the end, and its handle takes what came of it.
 #[test]
 fn an_abort_from_abroad_races_with_the_end() {
